@@ -1,0 +1,76 @@
+"""What answers when the local engine is asked for a model: the provider protocol and the list of providers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+
+class Call(NamedTuple):
+    """One model call: one row of one statement."""
+
+    model: str
+    """The name that the statement used, e.g. `llama3.1-8b` or `DB.SCHEMA.MY_TUNED_MODEL`."""
+    messages: Sequence[Mapping[str, str]]
+    """`role` and `content`, in time order; a plain prompt is one `user` message."""
+    parameters: Mapping[str, Any]
+    """`temperature`, `top_p`, `max_tokens`, as Cortex names them; what is absent has Cortex's default."""
+    schema: Mapping[str, Any] | None
+    """JSON schema that the reply must follow; None for free text."""
+    weights: Path | None
+    """Folder of a fine-tuned model's files; None for the provider's own base model."""
+
+
+class Answer(NamedTuple):
+    """A reply, and what it took."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    served_by: str
+    """Provider and real model, e.g. `gguf:SmolLM2-135M-Instruct-Q4_1`; never the name that was asked for."""
+
+
+class CallError(Exception):
+    """One call failed. The text goes into the row's error or the statement's, as Cortex would put it."""
+
+
+class Training(NamedTuple):
+    """One fine-tuning job, with the rows that its two queries returned."""
+
+    base_model: str
+    train: Sequence[tuple[str, str]]
+    """(prompt, completion) pairs."""
+    validation: Sequence[tuple[str, str]]
+    max_epochs: int | None
+    folder: Path
+    """Where the tuned model's files go; it exists and is empty."""
+    progress: Callable[[float], None]
+    """To be called with the share done, 0 to 1; raises `Cancelled` when the job was cancelled."""
+
+
+class Cancelled(Exception):
+    """The fine-tuning job was cancelled while it ran."""
+
+
+class Trained(NamedTuple):
+    """What DESCRIBE reports of a finished job."""
+
+    training_loss: float
+    validation_loss: float | None
+    trained_tokens: int
+
+
+class Provider(Protocol):
+    """Answers calls and trains models. Thread-safe; `complete` may be called from several statements at once."""
+
+    def complete(self, calls: Sequence[Call]) -> list[Answer | CallError]:
+        """Answer every call, in order; a call that fails yields its CallError and spoils no other."""
+
+    def finetune(self, job: Training) -> Trained:
+        """Train, write the tuned model into `job.folder`, return the losses. Raises CallError if it cannot."""
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of `text` for this provider's model."""
+
+    def close(self) -> None:
+        """Release memory and processes; no call may follow."""
