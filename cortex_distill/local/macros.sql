@@ -1,0 +1,36 @@
+-- Snowflake functions that DuckDB lacks or defines otherwise. Created in memory each time the engine opens.
+
+-- A VARIANT where text is wanted: a string loses its JSON quotes, all else is cast.
+CREATE OR REPLACE MACRO _fs_global.main._sf_text(x) AS
+    CASE WHEN typeof(x) = 'JSON' THEN json_extract_string(to_json(x), '$') ELSE CAST(x AS VARCHAR) END;
+
+-- HASH is a signed 64-bit number in Snowflake (the values differ all the same).
+CREATE OR REPLACE MACRO _fs_global.main._sf_signed(h) AS
+    CAST(h::HUGEINT - 9223372036854775808::HUGEINT AS BIGINT);
+
+CREATE OR REPLACE MACRO _fs_global.main._sf_md5_lower(x) AS CAST('0x' || substr(md5(x), 17, 16) AS UBIGINT);
+CREATE OR REPLACE MACRO _fs_global.main._sf_md5_upper(x) AS CAST('0x' || substr(md5(x), 1, 16) AS UBIGINT);
+
+CREATE OR REPLACE MACRO _fs_global.main._sf_divide(a, b) AS
+    CASE WHEN b = 0 THEN error('<<sf 100051 22012>>Division by zero<</sf>>') ELSE a / b END;
+
+-- The entries of an ARRAY or OBJECT, for FLATTEN.
+CREATE OR REPLACE MACRO _fs_global.main._sf_entries(j) AS (
+    CASE json_type(j)
+        WHEN 'OBJECT' THEN list_transform(json_keys(j), lambda k:
+            struct_pack(k := k, p := k, i := NULL::BIGINT,
+                        v := json_extract(j, '$."' || replace(replace(k, '\', '\\'), '"', '\"') || '"')))
+        WHEN 'ARRAY' THEN list_transform(CAST(j AS JSON[]), lambda x, i:
+            struct_pack(k := NULL::VARCHAR, p := '[' || (i - 1)::VARCHAR || ']', i := (i - 1)::BIGINT, v := x))
+        ELSE [] END);
+
+CREATE OR REPLACE MACRO _fs_global.main._sf_at(input, path) AS
+    json_extract(to_json(input), '$' || CASE WHEN coalesce(path, '') = '' THEN '' ELSE '.' || path END);
+
+CREATE OR REPLACE MACRO _fs_global.main._sf_flatten(input, path, is_outer) AS TABLE
+    SELECT hash(to_json(input))::UBIGINT::HUGEINT % 9223372036854775807 AS SEQ,
+           e.k AS KEY, e.p AS PATH, e.i AS INDEX, e.v AS VALUE, to_json(input) AS THIS
+    FROM (SELECT unnest(
+        CASE WHEN is_outer AND len(coalesce(_fs_global.main._sf_entries(_fs_global.main._sf_at(input, path)), [])) = 0
+             THEN [struct_pack(k := NULL::VARCHAR, p := NULL::VARCHAR, i := NULL::BIGINT, v := NULL::JSON)]
+             ELSE _fs_global.main._sf_entries(_fs_global.main._sf_at(input, path)) END, recursive := false) AS e);

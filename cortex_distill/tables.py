@@ -1,0 +1,37 @@
+"""The tables that runs write to: one statement each, created if missing, never dropped or replaced.
+
+Every table carries `run_id`. Order and meaning follow the steps: what was asked (COMPLETIONS), what came of it
+(TICKETS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good it was (EXPERIMENTS).
+"""
+
+TABLES = {
+    "COMPLETIONS": """
+        key STRING, run_id STRING, ask_id STRING, step STRING, model STRING, prompt STRING, parameters VARIANT,
+        response_format VARIANT, sample NUMBER, answer VARIANT, answered_at TIMESTAMP_NTZ""",
+    "CATEGORIES": "run_id STRING, position NUMBER, category STRING, definition STRING, matches STRING",
+    "HOLDOUT": "run_id STRING, row_key STRING, category STRING, request STRING",
+    "TICKETS": """
+        run_id STRING, ticket_id STRING, category STRING, scenario STRING, request STRING, attributes VARIANT,
+        completion_key STRING, duplicate_of STRING, rating VARIANT, judge_key STRING, kept BOOLEAN,
+        dropped_because STRING, split STRING""",
+    "TRAINING_ROWS": "run_id STRING, fine_tune STRING, split STRING, prompt STRING, completion STRING",
+    "FINE_TUNES": """
+        fine_tune STRING, run_id STRING, base_model STRING, options STRING, job_id STRING, status STRING,
+        description VARIANT, created_at TIMESTAMP_NTZ""",
+    "PREDICTIONS": """
+        run_id STRING, role STRING, model STRING, variant STRING, evaluation_set STRING, row_key STRING,
+        category STRING, request STRING, completion_key STRING, response STRING, error STRING, prediction STRING,
+        correct BOOLEAN, off_list BOOLEAN, unanswered BOOLEAN, served_by STRING, prompt_tokens NUMBER,
+        completion_tokens NUMBER""",
+    "EXPERIMENTS": """
+        run_id STRING, experiment STRING, config_hash STRING, role STRING, model STRING, served_by STRING,
+        engine STRING, variant STRING, evaluation_set STRING, n NUMBER, correct NUMBER, accuracy FLOAT,
+        accuracy_low FLOAT, accuracy_high FLOAT, macro_f1 FLOAT, off_list NUMBER, unanswered NUMBER,
+        prompt_tokens NUMBER, completion_tokens NUMBER, credits FLOAT, prices_of STRING, seconds FLOAT,
+        created_at TIMESTAMP_NTZ, flow_run STRING, git_commit STRING, config VARIANT""",
+}
+
+
+def create_sql(table: str) -> str:
+    """CREATE TABLE IF NOT EXISTS for one of TABLES."""
+    return f"CREATE TABLE IF NOT EXISTS {table} ({' '.join(TABLES[table].split())})"

@@ -1,0 +1,1 @@
+"""The steps of an experiment, one file each, in the order of `flows/distill.py`."""

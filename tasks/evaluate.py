@@ -1,0 +1,101 @@
+"""Step 6: ask every model and prompt variant about rows that nobody trained on, and count.
+
+Source: quickstart, "Test Base Model Performance" and "Inferencing the Distilled Model"; the counting is ours.
+In:   TICKETS (validation, test), HOLDOUT, CATEGORIES
+Out:  PREDICTIONS, one row per arm and evaluation row
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from prefect import task
+
+from cortex_distill.ledger import Ask, Asked
+from cortex_distill.prompts import to_sql
+from cortex_distill.replies import normal_sql
+from cortex_distill.run import Run
+from cortex_distill.sql import Sql
+from tasks.step import ON_CORTEX, progress
+
+TUNED_VARIANT = "tuned"  # the variant name of fine_tune.prompt; no variant of the file may have it
+
+
+class Arm(NamedTuple):
+    """One model asked with one prompt."""
+
+    role: str  # teacher, base student, tuned student
+    model: str
+    variant: str
+    template: str
+
+
+def base_arms(run: Run) -> list[Arm]:
+    """Teacher and base student with every variant."""
+    models = (("teacher", run.config.models.teacher), ("base student", run.config.models.student))
+    return [Arm(role, model, *variant) for role, model in models for variant in run.config.prompts.items()]
+
+
+def tuned_arm(run: Run, model: str) -> Arm:
+    """The tuned student with the prompt that it was trained on."""
+    return Arm("tuned student", model, TUNED_VARIANT, run.config.fine_tune.prompt)
+
+
+@task(name="evaluate", task_run_name="evaluate {arm.role} {arm.variant}", **ON_CORTEX)
+def evaluate_arm(run: Run, arm: Arm) -> Asked:
+    """Ask and compare. Safe to repeat. An empty or off-list answer is wrong, and counted as such."""
+    with progress(f"evaluate {arm.role}, {arm.variant}") as report:
+        asked = run.ask(
+            Ask(
+                step="evaluate",
+                rows=prompts_sql(run, arm),
+                model=arm.model,
+                parameters={"temperature": 0, "max_tokens": run.config.evaluate.max_tokens},
+            ),
+            report,
+        )
+    run.sql("DELETE FROM PREDICTIONS WHERE run_id = ? AND role = ? AND variant = ?", run.id, arm.role, arm.variant)
+    insert = insert_sql(run.id, arm, asked.replies)
+    run.sql(insert.text, *insert.binds)
+    return asked
+
+
+def rows_sql(run_id: str) -> Sql:
+    """evaluation_set, row_key, category, request of everything that is predicted. A ticket's key is the same in
+    every run that has the ticket, and a holdout row's in every run with that holdout."""
+    return Sql(
+        """SELECT split AS evaluation_set, ticket_id AS row_key, category, request
+        FROM TICKETS WHERE run_id = ? AND split IN ('validation', 'test')
+        UNION ALL SELECT 'holdout', row_key, category, request FROM HOLDOUT WHERE run_id = ?""",
+        (run_id, run_id),
+    )
+
+
+def prompts_sql(run: Run, arm: Arm) -> Sql:
+    """The arm's prompt for every row."""
+    rows = rows_sql(run.id)
+    prompt = to_sql(arm.template, {"categories": run.config.categories}, {"request": "e.request"})
+    return Sql(
+        f"SELECT e.evaluation_set || ' ' || e.row_key AS row_key, {prompt.text} AS prompt, 0 AS sample"
+        f" FROM ({rows.text}) e",
+        (*prompt.binds, *rows.binds),
+    )
+
+
+def insert_sql(run_id: str, arm: Arm, replies: str) -> Sql:
+    """Compare in normal form: case, blanks, quotes and punctuation around the label do not count."""
+    rows, said = rows_sql(run_id), normal_sql("COALESCE(r.reply, '')")
+    return Sql(
+        f"""INSERT INTO PREDICTIONS (run_id, role, model, variant, evaluation_set, row_key, category, request,
+            completion_key, response, error, prediction, correct, off_list, unanswered, served_by, prompt_tokens,
+            completion_tokens)
+        SELECT ?, ?, ?, ?, a.evaluation_set, a.row_key, a.category, a.request, a.completion_key, a.reply, a.error,
+            c.category, COALESCE(c.category = a.category, FALSE), a.said <> '' AND c.category IS NULL, a.said = '',
+            a.served_by, a.prompt_tokens, a.completion_tokens
+        FROM (
+            SELECT e.evaluation_set, e.row_key, e.category, e.request, r.completion_key, r.reply, r.error,
+                r.served_by, r.prompt_tokens, r.completion_tokens, {said.text} AS said
+            FROM ({rows.text}) e JOIN {replies} r ON r.row_key = e.evaluation_set || ' ' || e.row_key
+        ) a LEFT JOIN CATEGORIES c ON c.run_id = ? AND c.matches = a.said""",
+        (run_id, arm.role, arm.model, arm.variant, *said.binds, *rows.binds, run_id),
+    )

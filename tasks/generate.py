@@ -1,0 +1,155 @@
+"""Step 2: the teacher writes the tickets.
+
+Source: quickstart, "Generate Synthetic Training Data".
+In:   the experiment file (categories, prompt, examples, vary)
+Out:  TICKETS (the rows of this run), one per ticket that could be read; exact repeats marked with their twin
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from itertools import product
+from math import ceil
+from typing import Any, NamedTuple
+
+from prefect import task
+
+from cortex_distill.errors import StepError
+from cortex_distill.ledger import Ask, Asked
+from cortex_distill.load import Experiment
+from cortex_distill.prompts import render
+from cortex_distill.replies import normal_sql, object_schema, objects_sql
+from cortex_distill.run import Run
+from cortex_distill.sql import Sql
+from cortex_distill.upload import upload
+from tasks.step import ON_CORTEX, progress
+
+TEXT = {"type": "string"}
+TICKET = object_schema({"scenario": TEXT, "request": TEXT})
+TICKETS = object_schema({"tickets": {"type": "array", "items": TICKET}})
+
+
+class Generated(NamedTuple):
+    """The top of the funnel."""
+
+    asked: int  # tickets asked for
+    calls: Asked
+    unreadable: int  # replies without a single ticket in them
+    written: int  # tickets read from the replies
+    duplicates: int  # of those, repeats of another request
+
+
+class GenerationCall(NamedTuple):
+    """One call of the teacher."""
+
+    row_key: str
+    category: str
+    sample: int
+    attributes: str  # JSON
+    prompt: str
+
+
+@task(name="generate", **ON_CORTEX)
+def generate_tickets(run: Run) -> Generated:
+    """Ask, read, mark the repeats. Safe to repeat. Raises StepError if no reply held a ticket."""
+    plan, config = f"CALLS_{run.id.replace('-', '')[:12]}", run.config.generate
+    run.sql(
+        f"""CREATE OR REPLACE TEMPORARY TABLE {plan}
+        (row_key STRING, category STRING, sample NUMBER, attributes STRING, prompt STRING)"""
+    )
+    upload(run.session, plan, GenerationCall._fields, generation_calls(run.experiment))
+    with progress("generate") as report:
+        asked = run.ask(
+            Ask(
+                step="generate",
+                rows=Sql(f"SELECT row_key, prompt, sample FROM {plan}"),
+                model=run.config.models.teacher,
+                parameters={"temperature": config.temperature, "max_tokens": config.max_tokens},
+                schema=(TICKET if config.per_call == 1 else TICKETS) if config.structured_output else None,
+            ),
+            report,
+        )
+    run.sql("DELETE FROM TICKETS WHERE run_id = ?", run.id)
+    insert = insert_sql(run.id, plan, asked.replies)
+    run.sql(insert.text, *insert.binds)
+    mark = mark_duplicates_sql(run.id)
+    run.sql(mark.text, *mark.binds)
+    return _count(run, asked)
+
+
+def _count(run: Run, asked: Asked) -> Generated:
+    written, duplicates, useful = run.sql(
+        "SELECT COUNT(*), COUNT(duplicate_of), COUNT(DISTINCT completion_key) FROM TICKETS WHERE run_id = ?", run.id
+    )[0]
+    if not written:
+        error = run.sql(f"SELECT COALESCE(MIN(error), MIN(reply)) FROM {asked.replies}")[0][0]
+        raise StepError(
+            f"generate: {asked.rows} replies of {asked.model} held no ticket; the first one reads: {str(error)[:300]!r}."
+            " generate.prompt must ask for JSON with scenario and request"
+        )
+    wanted = run.config.generate.per_category * len(run.config.categories)
+    return Generated(wanted, asked, asked.rows - int(useful), int(written), int(duplicates))
+
+
+def generation_calls(experiment: Experiment) -> Iterator[GenerationCall]:
+    """Every call of the teacher: `per_category` tickets a category, at most `per_call` a call.
+
+    Calls of one category differ by the combination of `vary`, taken in turn, and by the examples that they show;
+    both depend on category and call number only, so the same file makes the same calls.
+    """
+    config = experiment.config.generate
+    combinations = [dict(zip(config.vary, values, strict=True)) for values in product(*config.vary.values())]
+    for position, (category, definition) in enumerate(experiment.config.categories.items()):
+        shuffled = random.Random(category).sample(combinations, len(combinations))
+        for number in range(ceil(config.per_category / config.per_call)):
+            attributes = shuffled[number % len(shuffled)]
+            values: dict[str, Any] = {
+                **attributes,
+                "category": category,
+                "definition": definition,
+                "categories": experiment.config.categories,
+                "count": min(config.per_call, config.per_category - number * config.per_call),
+                "examples": _examples(experiment, category, number),
+            }
+            prompt = render(config.prompt, values)
+            yield GenerationCall(f"{position}-{number}", category, number, json.dumps(attributes), prompt)
+
+
+def _examples(experiment: Experiment, category: str, number: int) -> list[dict[str, str]]:
+    shown = experiment.config.generate.examples
+    known = experiment.examples.get(category, [])
+    return random.Random(f"{category} {number}").sample(known, min(shown.per_call, len(known))) if shown else []
+
+
+def insert_sql(run_id: str, plan: str, replies: str) -> Sql:
+    """One ticket per JSON object with a request in it; its id says which reply it stands in, and where."""
+    objects = objects_sql("r.reply")
+    return Sql(
+        f"""INSERT INTO TICKETS (run_id, ticket_id, category, scenario, request, attributes, completion_key)
+        SELECT ?, LEFT(completion_key, 16) || '-' || position, category, ticket:scenario::STRING,
+            TRIM(ticket:request::STRING), PARSE_JSON(attributes), completion_key
+        FROM (
+            SELECT p.category, p.attributes, r.completion_key, o.index::STRING AS position,
+                TRY_PARSE_JSON(o.value::STRING) AS ticket
+            FROM {plan} p JOIN {replies} r ON r.row_key = p.row_key, LATERAL FLATTEN(input => {objects.text}) o
+        ) WHERE TRIM(COALESCE(ticket:request::STRING, '')) <> ''""",
+        (run_id, *objects.binds),
+    )
+
+
+def mark_duplicates_sql(run_id: str) -> Sql:
+    """Of requests that differ in nothing but case, blanks and punctuation at the ends, the first stays."""
+    request = normal_sql("request")
+    return Sql(
+        f"""UPDATE TICKETS SET duplicate_of = twins.first_id, dropped_because = 'generate: repeats another ticket',
+            kept = FALSE
+        FROM (
+            SELECT ticket_id AS own_id,
+                FIRST_VALUE(ticket_id) OVER (PARTITION BY {request.text} ORDER BY ticket_id) AS first_id
+            FROM TICKETS WHERE run_id = ?
+        ) twins
+        WHERE TICKETS.run_id = ? AND TICKETS.ticket_id = twins.own_id AND twins.first_id <> twins.own_id""",
+        (*request.binds, run_id, run_id),
+    )

@@ -1,0 +1,118 @@
+"""Step 3: the judge rates each ticket; those below a threshold are dropped, with the reason.
+
+Source: quickstart, "Rating and Filtering Synthetic Data with an LLM as a Judge".
+In:   TICKETS (those that are no repeats)
+Out:  TICKETS.rating, judge_key, kept, dropped_because
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from prefect import task
+
+from cortex_distill.errors import StepError
+from cortex_distill.ledger import Ask, Asked
+from cortex_distill.prompts import to_sql
+from cortex_distill.replies import first_object_sql, object_schema
+from cortex_distill.run import Run
+from cortex_distill.sql import Sql, join, literal
+from tasks.step import ON_CORTEX, progress
+
+COLUMNS = {name: f"t.{name}" for name in ("category", "scenario", "request")} | {"definition": "c.definition"}
+UNREADABLE = "judge: the rating could not be read"
+
+
+class Judged(NamedTuple):
+    """What the judge left."""
+
+    calls: Asked
+    unreadable: int  # replies without all ratings: their tickets are dropped and counted, never scored 0
+    below: int  # tickets under a threshold
+    kept: int
+
+
+@task(name="judge", **ON_CORTEX)
+def judge_tickets(run: Run) -> Judged:
+    """Rate, then keep what reaches every threshold. Safe to repeat. Raises StepError if nothing does."""
+    config = run.config.judge
+    with progress("judge") as report:
+        asked = run.ask(
+            Ask(
+                step="judge",
+                rows=prompts_sql(run),
+                model=run.config.models.judge,
+                parameters={"temperature": config.temperature, "max_tokens": config.max_tokens},
+                schema=rating_schema(config.thresholds) if config.structured_output else None,
+            ),
+            report,
+        )
+    for statement in (rate_sql(run.id, asked.replies, config.thresholds), keep_sql(run.id, config.thresholds)):
+        run.sql(statement.text, *statement.binds)
+    return _count(run, asked)
+
+
+def _count(run: Run, asked: Asked) -> Judged:
+    unreadable, below, kept = run.sql(
+        """SELECT COUNT_IF(dropped_because = ?), COUNT_IF(dropped_because LIKE 'judge: % < %'), COUNT_IF(kept)
+        FROM TICKETS WHERE run_id = ?""",
+        UNREADABLE,
+        run.id,
+    )[0]
+    if not kept:
+        thresholds = ", ".join(f"{name}: {bar:g}" for name, bar in run.config.judge.thresholds.items())
+        raise StepError(
+            f"judge: kept 0 of {asked.rows} tickets ({below} below a threshold, {unreadable} ratings unreadable);"
+            f" lower judge.thresholds (now {thresholds}) or read column rating of TICKETS where run_id = '{run.id}'"
+        )
+    return Judged(asked, int(unreadable), int(below), int(kept))
+
+
+def prompts_sql(run: Run) -> Sql:
+    """One prompt per ticket that is no repeat."""
+    values = {"categories": run.config.categories, "criteria": list(run.config.judge.thresholds)}
+    prompt = to_sql(run.config.judge.prompt, values, COLUMNS)
+    return Sql(
+        f"""SELECT t.ticket_id AS row_key, {prompt.text} AS prompt, 0 AS sample
+        FROM TICKETS t JOIN CATEGORIES c ON c.run_id = t.run_id AND c.category = t.category
+        WHERE t.run_id = ? AND t.duplicate_of IS NULL""",
+        (*prompt.binds, run.id),
+    )
+
+
+def rating_schema(criteria: Iterable[str]) -> dict[str, object]:
+    """JSON schema of a rating: a whole number from 1 to 5 for each criterion."""
+    return object_schema({name: {"type": "integer", "minimum": 1, "maximum": 5} for name in criteria})
+
+
+def rate_sql(run_id: str, replies: str, criteria: Iterable[str]) -> Sql:
+    """Store each rating as it was given; a reply that lacks one or is out of 1 to 5 leaves NULL."""
+    rating = first_object_sql("r.reply")
+    readable = " AND ".join(f"{score(name, 'rated.rating')} BETWEEN 1 AND 5" for name in criteria)
+    return Sql(
+        f"""UPDATE TICKETS SET judge_key = rated.completion_key, rating = IFF({readable}, rated.rating, NULL)
+        FROM (SELECT r.row_key, r.completion_key, {rating.text} AS rating FROM {replies} r) rated
+        WHERE TICKETS.run_id = ? AND TICKETS.ticket_id = rated.row_key""",
+        (*rating.binds, run_id),
+    )
+
+
+def keep_sql(run_id: str, thresholds: Mapping[str, float]) -> Sql:
+    """Keep a ticket that reaches every threshold; else name the first one that it misses, with both numbers."""
+    misses = [
+        Sql(f"WHEN {score(name)} < ? THEN ? || {score(name)}::STRING || ?", (bar, f"judge: {name} ", f" < {bar:g}"))
+        for name, bar in thresholds.items()
+    ]
+    reason = join(misses, " ")
+    case = f"CASE WHEN rating IS NULL THEN ? {reason.text} END"
+    return Sql(
+        f"""UPDATE TICKETS SET dropped_because = {case}, kept = ({case}) IS NULL
+        WHERE run_id = ? AND duplicate_of IS NULL""",
+        (UNREADABLE, *reason.binds, UNREADABLE, *reason.binds, run_id),
+    )
+
+
+def score(criterion: str, rating: str = "rating") -> str:
+    """One criterion of a rating as a number; NULL if it is missing or no number (`"4"` counts as 4)."""
+    return f"TRY_TO_DOUBLE({rating}[{literal(criterion)}]::STRING)"

@@ -1,0 +1,77 @@
+"""What every step shares: when Prefect tries it again, and how its progress is shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import MissingContextError
+from prefect.tasks import exponential_backoff
+
+from cortex_distill.ledger import Progress
+from cortex_distill.session import SqlError
+
+SECONDS_BETWEEN_REPORTS = 5.0
+
+
+def is_transient(task: Any, task_run: Any, state: Any) -> bool:
+    """Whether Prefect should run the task again: only for statements that failed in passing."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, SqlError) and error.transient
+
+
+# Trying a step again is harmless: it replaces its own rows, and the ledger makes no answered call twice.
+ON_CORTEX: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=2),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_transient,
+    "cache_policy": NO_CACHE,  # a session cannot be hashed; Prefect would log a traceback for every task
+}
+
+# Whoever wants to draw progress in this process, e.g. the command line. Prefect gets a log line and an artifact.
+listeners: list[Callable[[str, Progress], None]] = []
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[Progress], None]]:
+    """A reporter for ledger.ask: listeners hear every report, Prefect one in SECONDS_BETWEEN_REPORTS."""
+    shown = _Shown(title)
+    yield shown.report
+
+
+class _Shown:
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.artifact: Any = None
+        self.last = 0.0
+
+    def report(self, now: Progress) -> None:
+        for listener in listeners:
+            listener(self.title, now)
+        if now.done < now.calls and time.monotonic() - self.last < SECONDS_BETWEEN_REPORTS:
+            return
+        self.last = time.monotonic()
+        with suppress(MissingContextError):  # outside a flow there is nobody to show it to
+            self._to_prefect(now)
+
+    def _to_prefect(self, now: Progress) -> None:
+        pace = f", {now.done / now.seconds:.1f} calls/s" if now.seconds > 0 else ""
+        failed = f", {now.failed} failed" if now.failed else ""
+        get_run_logger().info("%s: %d of %d calls%s%s", self.title, now.done, now.calls, failed, pace)
+        share = 100.0 * now.done / now.calls
+        if self.artifact is None:
+            self.artifact = create_progress_artifact(share, description=f"{self.title} ({now.model})")
+        else:
+            update_progress_artifact(self.artifact, share)
+
+
+def log(message: str, *values: object) -> None:
+    """A line in the run's log; nothing outside a flow."""
+    with suppress(MissingContextError):
+        get_run_logger().info(message, *values)
