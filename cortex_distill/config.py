@@ -89,7 +89,7 @@ def _not_in(taken: frozenset[str], why: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Text = Annotated[str, AfterValidator(_not_blank)]
+Text = Annotated[str, AfterValidator(_not_blank), Field(json_schema_extra={"pattern": r"\S"})]
 File = Annotated[str, AfterValidator(_beside)]
 Label = Annotated[str, AfterValidator(_label)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]

@@ -189,7 +189,16 @@ def _insert_sql(run_id: str, ask_id: str, wanted: Ask, low: int, high: int) -> S
                 {schema_argument} show_details => TRUE, return_error_details => TRUE),
             CURRENT_TIMESTAMP()::TIMESTAMP_NTZ
         FROM PENDING_{ask_id} WHERE n >= ? AND n < ?""",
-        (run_id, ask_id, wanted.step, wanted.model, json.dumps(wanted.parameters), json.dumps(wanted.schema), low, high),
+        (
+            run_id,
+            ask_id,
+            wanted.step,
+            wanted.model,
+            json.dumps(wanted.parameters),
+            json.dumps(wanted.schema),
+            low,
+            high,
+        ),
     )
 
 

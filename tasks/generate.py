@@ -86,7 +86,7 @@ def _count(run: Run, asked: Asked) -> Generated:
     if not written:
         error = run.sql(f"SELECT COALESCE(MIN(error), MIN(reply)) FROM {asked.replies}")[0][0]
         raise StepError(
-            f"generate: {asked.rows} replies of {asked.model} held no ticket; the first one reads: {str(error)[:300]!r}."
+            f"generate: {asked.rows} replies of {asked.model} held no ticket; one reads {str(error)[:300]!r};"
             " generate.prompt must ask for JSON with scenario and request"
         )
     wanted = run.config.generate.per_category * len(run.config.categories)

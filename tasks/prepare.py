@@ -88,7 +88,9 @@ def _rows(path: Path, file: io.TextIOWrapper) -> Iterator[tuple[int, str, str]]:
     for row in reader:
         request, category = (row["request"] or "").strip(), (row["category"] or "").strip()
         if not request or not category:
-            raise ConfigError(f"{path}:{reader.line_num}: holdout.file: request or category is empty; fill or delete it")
+            raise ConfigError(
+                f"{path}:{reader.line_num}: holdout.file: request or category is empty; fill or delete it"
+            )
         yield reader.line_num, category, request
 
 

@@ -8,47 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from prefect import task
 
 from cortex_distill.ledger import Asked
 from cortex_distill.load import resolved
-from cortex_distill.metrics import Confusion, Interval, macro_f1, wilson_interval
 from cortex_distill.prices import PRICES_OF, credits
 from cortex_distill.run import Run
+from cortex_distill.scores import Score, ranked
 from cortex_distill.sql import Sql
 from tasks.evaluate import Arm
 from tasks.step import ON_CORTEX
 
 KEY = ("run_id", "role", "variant", "evaluation_set")
-
-
-class Score(NamedTuple):
-    """One arm on one evaluation set."""
-
-    role: str
-    model: str
-    variant: str
-    evaluation_set: str
-    served_by: str
-    n: int
-    correct: int
-    off_list: int
-    unanswered: int
-    prompt_tokens: int
-    completion_tokens: int
-    confusion: Confusion
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the n rows that were right, in [0, 1]."""
-        return self.correct / self.n
-
-    @property
-    def interval(self) -> Interval:
-        """95 % interval of the accuracy."""
-        return wilson_interval(self.correct, self.n)
 
 
 @task(name="record", **ON_CORTEX)
@@ -81,8 +54,7 @@ def count_scores(run: Run) -> list[Score]:
         run.id,
     )
     scores = [Score(*row[:5], *map(int, row[5:]), cells[row[0], row[2], row[3]]) for row in counted]
-    sets, roles = ("holdout", "test", "validation"), ("teacher", "base student", "tuned student")
-    return sorted(scores, key=lambda s: (sets.index(s.evaluation_set), roles.index(s.role), s.variant))
+    return ranked(scores)
 
 
 def experiment_row(run: Run, score: Score, seconds: float | None) -> dict[str, Any]:
@@ -104,7 +76,7 @@ def experiment_row(run: Run, score: Score, seconds: float | None) -> dict[str, A
         "accuracy": score.accuracy,
         "accuracy_low": score.interval.low,
         "accuracy_high": score.interval.high,
-        "macro_f1": macro_f1(score.confusion, list(run.config.categories)),
+        "macro_f1": score.macro_f1(list(run.config.categories)),
         "off_list": score.off_list,
         "unanswered": score.unanswered,
         "prompt_tokens": score.prompt_tokens,

@@ -30,22 +30,26 @@ class Settings(NamedTuple):
     schema: dict[str, Any] | None
     details: bool
     errors: bool
+    schema_name: str
 
 
-def translate(node: exp.Expr) -> exp.Expr:
-    """A Cortex call as a call of the engine's function; any other node as it is."""
+def translate(node: exp.Expr, schema_name: str) -> exp.Expr:
+    """A Cortex call as a call of the engine's function; any other node as it is.
+
+    `schema_name` is the session's DB.SCHEMA, where short names of models are looked up.
+    """
     name = str(node.this).upper()
     in_cortex = isinstance(node.parent, exp.Dot)
     if in_cortex and not _is_cortex(node.parent):
         return node
     if name == "AI_COMPLETE":
-        return _ai_complete(node)
+        return _ai_complete(node, schema_name)
     if name == "AI_COUNT_TOKENS" or (in_cortex and name == "COUNT_TOKENS"):
         return _count_tokens(node, name)
     if in_cortex and name in ("COMPLETE", "TRY_COMPLETE"):
-        return _complete(node, name)
+        return _complete(node, name, schema_name)
     if in_cortex and name == "FINETUNE":
-        return _finetune(node)
+        return _finetune(node, schema_name)
     if in_cortex or (_OTHER.fullmatch(name) and name not in (*_LEGACY, *_AI)):
         raise unsupported(f"the Cortex function {name}")
     return node
@@ -57,7 +61,7 @@ def _is_cortex(dot: exp.Expr | None) -> bool:
     return dot.this.sql("snowflake").upper().replace('"', "") in ("SNOWFLAKE.CORTEX", "CORTEX")
 
 
-def _complete(node: exp.Expr, name: str) -> exp.Expr:
+def _complete(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     arguments = _positional(node, name)
     if len(arguments) not in (2, 3):
         raise _wrong_arguments(name, f"{len(arguments)} arguments")
@@ -68,10 +72,11 @@ def _complete(node: exp.Expr, name: str) -> exp.Expr:
     form = parameters.pop("response_format", None)
     schema = dict(schema_of(form)) if form is not None else None
     details = options is not None and schema is None
-    return _call(arguments[0], arguments[1], Settings(name, parameters, schema, details, False), json_result=False)
+    settings = Settings(name, parameters, schema, details, False, schema_name)
+    return _call(arguments[0], arguments[1], settings, json_result=False)
 
 
-def _ai_complete(node: exp.Expr) -> exp.Expr:
+def _ai_complete(node: exp.Expr, schema_name: str) -> exp.Expr:
     given: dict[str, exp.Expr] = {}
     for place, argument in enumerate(node.expressions):
         named = isinstance(argument, exp.Kwarg)
@@ -89,7 +94,7 @@ def _ai_complete(node: exp.Expr) -> exp.Expr:
     form = values.get("response_format")
     schema = dict(schema_of(form)) if form is not None else None
     details, errors = bool(values.get("show_details")), bool(values.get("return_error_details"))
-    settings = Settings("AI_COMPLETE", parameters, schema, details, errors)
+    settings = Settings("AI_COMPLETE", parameters, schema, details, errors, schema_name)
     return _call(given["model"], given["prompt"], settings, json_result=bool(details or errors or schema))
 
 
@@ -111,12 +116,12 @@ def _count_tokens(node: exp.Expr, name: str) -> exp.Expr:
     return exp.Anonymous(this=TOKENS, expressions=[*map(as_json_text, arguments), null_on_error])
 
 
-def _finetune(node: exp.Expr) -> exp.Expr:
+def _finetune(node: exp.Expr, schema_name: str) -> exp.Expr:
     arguments = _positional(node, "FINETUNE")
     if not 1 <= len(arguments) <= 6:
         raise _wrong_arguments("FINETUNE", f"{len(arguments)} arguments")
     padding = [exp.Null() for _ in range(6 - len(arguments))]
-    return exp.Anonymous(this=FINETUNE, expressions=[*map(as_json_text, arguments), *padding])
+    return exp.Anonymous(this=FINETUNE, expressions=[*map(as_json_text, arguments), *padding, exp.Literal.string(schema_name)])
 
 
 def _positional(node: exp.Expr, name: str) -> list[exp.Expr]:

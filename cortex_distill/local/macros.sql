@@ -34,3 +34,6 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_flatten(input, path, is_outer) AS TA
         CASE WHEN is_outer AND len(coalesce(_fs_global.main._sf_entries(_fs_global.main._sf_at(input, path)), [])) = 0
              THEN [struct_pack(k := NULL::VARCHAR, p := NULL::VARCHAR, i := NULL::BIGINT, v := NULL::JSON)]
              ELSE _fs_global.main._sf_entries(_fs_global.main._sf_at(input, path)) END, recursive := false) AS e);
+
+CREATE OR REPLACE MACRO _fs_global.main._sf_size(x) AS
+    CASE json_type(to_json(x)) WHEN 'ARRAY' THEN json_array_length(to_json(x)) END;

@@ -1,0 +1,170 @@
+"""One statement: Snowflake text and binds in, an Arrow table with described columns out."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import duckdb
+import pyarrow as pa
+from fakesnow import statement_type
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.dialect import parse_one
+from sqlglot import exp
+from sqlglot import parse_one as parse_any
+
+from cortex_distill.local import binds, calls, commands
+from cortex_distill.local.connection import LocalConnection
+from cortex_distill.local.faults import unsupported
+from cortex_distill.local.functions import create_function
+from cortex_distill.local.locks import Locks
+from cortex_distill.local.merge import run_merge
+from cortex_distill.local.repair import repair
+from cortex_distill.local.results import Described, answer_types, described
+
+_SCOPED = re.compile(r"^(\s*create\s+(?:or\s+replace\s+)?)scoped\s+", re.IGNORECASE)
+# sqlglot reads ?:: as another dialect's cast; texts and comments are matched first, so that they stay as they are
+_BIND_CAST = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"]|\"\")*\"|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/|\?::", re.DOTALL)
+_REFUSED = ("CALL", "EXECUTE", "COPY", "DECLARE", "LIST", "GET")
+_LOCKED = (exp.Update, exp.Delete, exp.Merge)
+PATIENCE = 30.0  # seconds that a statement waits for a concurrent writer, as Snowflake queues on a table's lock
+_TRANSACTION = (exp.Transaction, exp.Commit, exp.Rollback)
+
+
+class Result(NamedTuple):
+    """What a statement returned."""
+
+    table: pa.Table
+    columns: Sequence[Described]
+    kind: int
+    """Snowflake's statement type id."""
+
+
+class LocalCursor(FakeSnowflakeCursor):
+    """fakesnow's cursor with our rewriting in front of its own."""
+
+    _conn: LocalConnection
+
+    def __init__(self, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(conn=session, duck_conn=duck)
+        self._columns: Sequence[Described] | None = None
+
+    def prepared(self, sql: str) -> exp.Expr:
+        """The parsed statement, session variables filled in."""
+        text = _SCOPED.sub(r"\1", sql)
+        if "?::" in text:
+            text = _BIND_CAST.sub(lambda found: "? ::" if found[0] == "?::" else found[0], text)
+        tree = parse_one(text)
+        if isinstance(tree, exp.Command) and str(tree.this).upper() in _REFUSED:
+            raise unsupported(sql.strip().split("\n")[0][:200])
+        return commands.fill_variables(tree, self._conn.values)
+
+    def answer(self, sql: str) -> Result:
+        """Run DuckDB text."""
+        self._execute(parse_any(sql, read="duckdb"))
+        return self.result(statement_type.UNKNOWN)
+
+    def run(self, tree: exp.Expr) -> Result:
+        """Run a prepared statement whose binds are filled in."""
+        kind = statement_type.statement_type_id(tree)
+        if commands.set_variables(tree, self._conn, self._evaluate):
+            return self.answer(commands.DONE)
+        session = self._conn
+        session.temporary.rewrite(tree, self._duck_conn, session.database, session.schema)
+        if isinstance(tree, exp.Create) and tree.kind == "FUNCTION":
+            create_function(tree, self._duck_conn, self.translated)
+            return self.answer(commands.DONE)
+        if isinstance(tree, exp.Merge):
+            return self.answer(run_merge(tree, self._duck_conn, self.translated))._replace(kind=kind)
+        self._run_translated(tree)
+        if isinstance(tree, _TRANSACTION):
+            session.open_transaction = isinstance(tree, exp.Transaction)
+        return self.result(kind)
+
+    def _run_translated(self, tree: exp.Expr) -> None:
+        tree = repair(tree, self._conn.facts())
+        self.check_db_and_schema(tree)
+        expected = calls.count(tree)
+        for part in self._transform_explode(tree):
+            translated = self._transform(part, None)
+            calls.guard(translated.sql("duckdb"), expected)
+            self._execute(translated)
+
+    def translated(self, tree: exp.Expr) -> exp.Expr:
+        """The DuckDB form of a piece of Snowflake SQL."""
+        tree = repair(tree, self._conn.facts())
+        expected = calls.count(tree)
+        self.check_db_and_schema(tree)
+        done = self._transform(tree, None)
+        calls.guard(done.sql("duckdb"), expected)
+        return done
+
+    def _evaluate(self, value: exp.Expr) -> object:
+        query = commands.fill_variables(exp.select(value.copy()), self._conn.values)
+        self._run_translated(query)
+        return self.result(0).table.column(0)[0].as_py()
+
+    def result(self, kind: int) -> Result:
+        """The last statement's rows, and the columns as DuckDB described them."""
+        assert self._arrow_table is not None  # every branch of fakesnow's _execute ends in a table
+        columns = self._columns
+        if columns is None:
+            columns = described(self._duck_conn, str(self._last_sql))
+        return Result(self._arrow_table, columns, kind)
+
+    def _execute(self, transformed: exp.Expr, params: Any = None) -> None:
+        self._columns = None
+        if not isinstance(transformed, exp.Query) or _is_special(transformed):
+            super()._execute(transformed, params)
+            return
+        sql, self._columns = answer_types(self._duck_conn, transformed.sql("duckdb"))
+        self._duck_conn.execute(sql)
+        self._arrow_table = self._duck_conn.to_arrow_table()
+        self._rowcount = self._arrow_table.num_rows
+        self._last_sql, self._last_params, self._last_transformed = sql, None, transformed
+
+
+def _is_special(tree: exp.Expr) -> bool:
+    """Queries that fakesnow's transforms marked for its own cursor."""
+    return any(key in tree.args for key in _MARKS)
+
+
+_MARKS = (
+    "result_scan_sfqid",
+    "seed",
+    "put_stage_name",
+    "put_stage_data",
+    "list_stage_name",
+    "create_stage_name",
+    "create_file_format_name",
+    "set_schema",
+    "set_database",
+    "set_autocommit",
+    "create_db_name",
+    "table_comment",
+)
+
+
+def execute(session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]) -> Result:
+    """Run one statement on a session. `started` is told the DuckDB connection, so that it can be interrupted."""
+    if (simple := commands.of_text(sql, session)) is not None:
+        with session.lane(transaction=False) as duck:
+            return LocalCursor(session, duck).answer(simple)
+    give_up = time.monotonic() + PATIENCE
+    pause = 0.005
+    while True:
+        try:
+            return _attempt(session, sql, values, locks, started)
+        except duckdb.TransactionException as error:
+            if session.open_transaction or time.monotonic() > give_up or "onflict" not in str(error):
+                raise
+        time.sleep(pause)
+        pause = min(pause * 2, 0.5)
+
+
+def _attempt(session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]) -> Result:
+    with session.lane(transaction=False) as duck:
+        tree = binds.fill(LocalCursor(session, duck).prepared(sql), values)
+    with session.lane(transaction=isinstance(tree, _TRANSACTION)) as duck, locks.of(tree, session):
+        started(duck)
+        return LocalCursor(session, duck).run(tree)

@@ -1,0 +1,98 @@
+"""One loaded GGUF model: llama.cpp's server inside this process, one call at a time.
+
+Source of the measured choices: two calls at once change each other's sampled text (batching), spinning OpenMP
+threads starve a busy machine, and a server that is freed before its first call never returns (xllamacpp 2026.10).
+"""
+
+import json
+import os
+import secrets
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.request import Request, urlopen
+
+from cortex_distill.local.providers import CallError
+from cortex_distill.local.providers.gguf.base_model import file_hash
+
+CONTEXT = 4096
+"""Tokens of prompt and reply together; the model could do 8192, at 90 MB more per loaded model."""
+
+
+class Sampling(NamedTuple):
+    """How the reply is drawn; temperature 0 is greedy and ignores the rest but `grammar`."""
+
+    max_tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+    grammar: str | None
+
+
+class Reply(NamedTuple):
+    """What came back; `cut` says that max_tokens, and not the model, ended it."""
+
+    text: str
+    tokens: int
+    cut: bool
+
+
+class Engine:
+    """A model file, loaded. Hold `lock` around calls: prompts that follow each other share their cached prefix."""
+
+    def __init__(self, path: Path) -> None:
+        """Load `path`, which takes 0.5 to 1 s and 250 to 350 MB."""
+        self.sha256 = file_hash(path)
+        self.lock = threading.Lock()
+        self._key = secrets.token_hex(16)  # llama.cpp also listens on a loopback port: nobody else is to use it
+        self._server: Any = _load(path, self._key)
+        self._address = f"{self._server.listening_address}/tokenize"
+        self.reply([0], Sampling(1, 0.0, 1.0, 0, None))  # see the module's docstring: freeing it unused would hang
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of `text`; marks such as `<|im_end|>` are read as plain characters. About 1 ms."""
+        body = json.dumps({"content": text, "add_special": False, "parse_special": False}).encode()
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
+        with urlopen(Request(self._address, body, headers), timeout=60) as response:
+            tokens: list[int] = json.load(response)["tokens"]
+        return tokens
+
+    def reply(self, prompt: list[int], sampling: Sampling) -> Reply:
+        """Continue the prompt. Raises CallError if prompt and context do not fit, or llama.cpp refuses."""
+        room = CONTEXT - len(prompt)
+        if room < 1:
+            raise CallError(f"400 prompt of {len(prompt)} tokens exceeds the context window of {CONTEXT} tokens")
+        request = {
+            "prompt": prompt,
+            "max_tokens": max(1, min(sampling.max_tokens, room)),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "min_p": 0.05,
+            "seed": sampling.seed,
+            "cache_prompt": True,
+        }
+        if sampling.grammar:
+            request["grammar"] = sampling.grammar
+        answer = self._server.handle_completions(request)
+        if "choices" not in answer:
+            raise CallError(f"500 {answer.get('error', {}).get('message', answer)}")
+        choice = answer["choices"][0]
+        return Reply(choice["text"], answer["usage"]["completion_tokens"], choice["finish_reason"] == "length")
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._server = None
+
+
+def _load(path: Path, key: str) -> Any:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when the library is loaded
+    llama = import_module("xllamacpp")
+    params = llama.CommonParams()
+    params.model.path = str(path)
+    params.n_ctx, params.n_parallel, params.n_batch, params.n_ubatch = CONTEXT, 1, 512, 512
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = min(2, os.cpu_count() or 1)
+    params.verbosity, params.warmup, params.no_perf, params.ui = 0, False, True, False
+    params.cache_ram_mib = 0  # the one slot keeps the last prompt; a second store would only cost memory
+    params.api_keys = [key]
+    return llama.Server(params)

@@ -1,0 +1,163 @@
+"""One pass over the Snowflake AST, before fakesnow's own rewriting: what fakesnow or DuckDB would get wrong.
+
+Rules are functions of one node, listed by node type in `repair_json` and `repair_text` and here.
+"""
+
+from collections.abc import Callable, Mapping
+
+from sqlglot import exp
+
+from cortex_distill.local import calls, repair_json, repair_text
+from cortex_distill.local.faults import unsupported
+
+Rule = Callable[[exp.Expr], exp.Expr]
+
+_CONSTRAINTS = (
+    exp.PrimaryKeyColumnConstraint,
+    exp.UniqueColumnConstraint,
+    exp.PrimaryKey,
+    exp.ForeignKey,
+    exp.Reference,
+)
+
+
+def repair(tree: exp.Expr, session: Mapping[str, str | None]) -> exp.Expr:
+    """The tree, repaired bottom-up. `session` answers CURRENT_ACCOUNT and its kind."""
+    home = f"{session['database'] or ''}.{session['schema'] or ''}"
+    tree = _each(tree, lambda node: calls.translate(node, home) if isinstance(node, exp.Anonymous) else node)
+    tree = _each(tree, lambda node: _RULES[type(node)](node) if type(node) in _RULES else _context(node, session))
+    calls.materialize(tree)
+    return tree
+
+
+def _each(tree: exp.Expr, rule: Rule) -> exp.Expr:
+    for node in reversed(list(tree.walk(bfs=True))):
+        new = rule(node)
+        if new is node:
+            continue
+        place = _whole_name(node)  # SNOWFLAKE.CORTEX.COMPLETE(…): the prefix goes
+        if place is tree:
+            tree = new
+        else:
+            place.replace(new)
+    return tree
+
+
+def _whole_name(node: exp.Expr) -> exp.Expr:
+    while isinstance(node, exp.Anonymous | exp.Dot) and isinstance(node.parent, exp.Dot):
+        node = node.parent
+    return node
+
+
+_CONTEXT: dict[type[exp.Expr], str] = {
+    exp.CurrentAccount: "account",
+    exp.CurrentRole: "role",
+    exp.CurrentWarehouse: "warehouse",
+    exp.CurrentUser: "user",
+    exp.CurrentDatabase: "database",
+    exp.CurrentSchema: "schema",
+    exp.CurrentSession: "session",
+}
+
+
+def _context(node: exp.Expr, session: Mapping[str, str | None]) -> exp.Expr:
+    if key := _CONTEXT.get(type(node)):
+        value = session.get(key)
+        return exp.Literal.string(value) if value else exp.Null()
+    return node
+
+
+def _anonymous(node: exp.Expr) -> exp.Expr:
+    rule = _FUNCTIONS.get(str(node.this).upper())
+    return rule(node) if rule else node
+
+
+def _hash(node: exp.Expr) -> exp.Expr:
+    """HASH as a signed number; a VARIANT string hashes like itself."""
+    return macro("signed", exp.func("HASH", *node.expressions, dialect="duckdb"))
+
+
+def _divide(node: exp.Expr) -> exp.Expr:
+    """Division by zero is an error in Snowflake, and infinity in DuckDB."""
+    divisor = node.expression.unnest()
+    if isinstance(divisor, exp.Literal) and divisor.name.strip("0.") or calls.count(node):
+        return node
+    return macro("divide", node.this.copy(), node.expression.copy())
+
+
+def _positional_column(node: exp.Expr) -> exp.Expr:
+    """SELECT $1 FROM VALUES (…)."""
+    if isinstance(node.this, exp.Literal) and not node.this.is_string:
+        return exp.column(exp.to_identifier(f"COLUMN{node.this.name}", quoted=True))
+    return node
+
+
+def _use(node: exp.Expr) -> exp.Expr:
+    """USE db.schema."""
+    if not node.args.get("kind"):
+        node.set("kind", exp.var("SCHEMA" if node.this.args.get("db") else "DATABASE"))
+    return node
+
+
+def _unenforced(node: exp.Expr) -> exp.Expr:
+    """Snowflake records primary, unique and foreign keys and enforces none of them; DuckDB would."""
+    if isinstance(node, exp.ColumnDef):
+        kept = [part for part in node.args.get("constraints") or [] if not isinstance(part.args.get("kind"), _CONSTRAINTS)]
+        node.set("constraints", kept)
+    else:
+        node.set("expressions", [part for part in node.expressions if not isinstance(part, _CONSTRAINTS)])
+    return node
+
+
+def _no_order_by_seq(node: exp.Expr) -> exp.Expr:
+    """Snowpark orders by SEQ8(), which is the order rows come in anyway."""
+    return exp.Ordered(this=exp.Literal.number(1)) if type(node.this).__name__.startswith("Seq") else node
+
+
+def macro(name: str, *arguments: exp.Expr) -> exp.Expr:
+    """A call of one of macros.sql."""
+    return exp.Anonymous(this=f"_fs_global.main._sf_{name}", expressions=list(arguments))
+
+
+def _md5_lower(node: exp.Expr) -> exp.Expr:
+    return macro("md5_lower", repair_text.text(node.this))
+
+
+def _md5_upper(node: exp.Expr) -> exp.Expr:
+    return macro("md5_upper", repair_text.text(node.this))
+
+
+def _to_number(node: exp.Expr) -> exp.Expr:
+    """TO_NUMBER(text, 'XXXX'): hexadecimal. Other formats are refused."""
+    form = node.args.get("format")
+    if form is None or not form.is_string:
+        return node
+    if set(form.name.upper()) != {"X"}:
+        raise unsupported(f"TO_NUMBER with format {form.name!r}")
+    kind = exp.TryCast if node.args.get("safe") else exp.Cast
+    digits = exp.Concat(expressions=[exp.Literal.string("0x"), node.this.copy()])
+    return kind(this=digits, to=exp.DataType.build("bigint"))
+
+
+def _cast(node: exp.Expr) -> exp.Expr:
+    new = repair_json.variant_cast(node)
+    return new if new is not node else repair_text.cast(node)
+
+
+_RULES: dict[type[exp.Expr], Rule] = {
+    **repair_json.RULES,
+    **repair_text.RULES,
+    exp.Anonymous: _anonymous,
+    exp.Cast: _cast,
+    exp.TryCast: _cast,
+    exp.ColumnDef: _unenforced,
+    exp.Div: _divide,
+    exp.MD5NumberLower64: _md5_lower,
+    exp.MD5NumberUpper64: _md5_upper,
+    exp.Ordered: _no_order_by_seq,
+    exp.Parameter: _positional_column,
+    exp.Schema: _unenforced,
+    exp.ToNumber: _to_number,
+    exp.Use: _use,
+}
+_FUNCTIONS: dict[str, Rule] = {**repair_json.FUNCTIONS, **repair_text.FUNCTIONS, "HASH": _hash}

@@ -1,0 +1,89 @@
+"""TEMPORARY tables and views: seen by one session only, gone when it ends, shadowing a table of the same name.
+
+DuckDB ties its own to a connection, and a session works on several. So each session keeps its temporary objects
+in a schema of its own beside the real one, and names are rewritten.
+"""
+
+from typing import NamedTuple
+
+import duckdb
+from sqlglot import exp
+
+PREFIX = "_TEMP_"
+
+
+class Place(NamedTuple):
+    """Fully qualified, as Snowflake stores names."""
+
+    database: str
+    schema: str
+    name: str
+
+
+class TemporaryTables:
+    """The temporary objects of one session."""
+
+    def __init__(self, session: int) -> None:
+        self._session = session
+        self._known: set[Place] = set()
+        self._schemas: set[tuple[str, str]] = set()
+
+    def rewrite(self, tree: exp.Expr, duck: duckdb.DuckDBPyConnection, database: str | None, schema: str | None) -> None:
+        """Point every name of a temporary object at its hidden schema; note what is created and dropped."""
+        created = self._created(tree)
+        if created is not None:
+            place = _place(created, database, schema)
+            self._make_schema(duck, place)
+            self._known.add(place)
+        elif not self._known:
+            return
+        common = {cte.alias_or_name.upper() for cte in tree.find_all(exp.CTE)}
+        replaces = isinstance(tree, exp.Create) and created is None
+        for table in list(tree.find_all(exp.Table)):
+            if (not table.db and table.name.upper() in common) or (replaces and table is _target(tree)):
+                continue
+            place = _place(table, database, schema)
+            if place in self._known:
+                table.set("catalog", exp.to_identifier(place.database, quoted=True))
+                table.set("db", exp.to_identifier(self._hidden(place.schema), quoted=True))
+                if isinstance(tree, exp.Drop):
+                    self._known.discard(place)
+
+    def drop(self, duck: duckdb.DuckDBPyConnection) -> None:
+        """Drop all of them, when the session ends."""
+        for database, schema in self._schemas:
+            duck.execute(f'DROP SCHEMA IF EXISTS "{database}"."{schema}" CASCADE')
+
+    def _created(self, tree: exp.Expr) -> exp.Table | None:
+        properties = tree.args.get("properties") if isinstance(tree, exp.Create) else None
+        if properties is None:
+            return None
+        kept = [part for part in properties.expressions if not isinstance(part, exp.TemporaryProperty)]
+        temporary = len(kept) < len(properties.expressions)
+        kept = [part for part in kept if not isinstance(part, exp.TransientProperty)]
+        properties.set("expressions", kept)
+        return _target(tree) if temporary else None
+
+    def _make_schema(self, duck: duckdb.DuckDBPyConnection, place: Place) -> None:
+        hidden = (place.database, self._hidden(place.schema))
+        if hidden not in self._schemas:
+            duck.execute(f'CREATE SCHEMA IF NOT EXISTS "{hidden[0]}"."{hidden[1]}"')
+            self._schemas.add(hidden)
+
+    def _hidden(self, schema: str) -> str:
+        return f"{PREFIX}{self._session}_{schema}"
+
+
+def _target(tree: exp.Expr) -> exp.Table | None:
+    return tree.this.find(exp.Table) if isinstance(tree.this, exp.Expr) else None
+
+
+def _place(table: exp.Table, database: str | None, schema: str | None) -> Place:
+    parts = [_name(table.args.get(key)) for key in ("catalog", "db", "this")]
+    return Place(parts[0] or database or "", parts[1] or schema or "", parts[2])
+
+
+def _name(node: exp.Expr | None) -> str:
+    if not isinstance(node, exp.Identifier):
+        return ""
+    return str(node.this) if node.quoted else str(node.this).upper()

@@ -1,0 +1,51 @@
+"""How one arm did on one evaluation set, and the order in which people read such scores."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from cortex_distill.metrics import Confusion, Interval, macro_f1, wilson_interval
+
+# Rows that people labelled come first: on the teacher's own tickets everybody looks better.
+SETS = ("holdout", "test", "validation")
+ROLES = ("teacher", "base student", "tuned student")
+
+
+class Score(NamedTuple):
+    """One arm on one evaluation set."""
+
+    role: str
+    model: str
+    variant: str
+    evaluation_set: str
+    served_by: str
+    n: int
+    correct: int
+    off_list: int
+    unanswered: int
+    prompt_tokens: int
+    completion_tokens: int
+    confusion: Confusion
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the n rows that were right, in [0, 1]."""
+        return self.correct / self.n
+
+    @property
+    def interval(self) -> Interval:
+        """95 % interval of the accuracy."""
+        return wilson_interval(self.correct, self.n)
+
+    def macro_f1(self, categories: Sequence[str]) -> float:
+        """Mean F1 over the categories that have rows."""
+        return macro_f1(self.confusion, categories)
+
+    @property
+    def figure(self) -> str:
+        """Accuracy with its interval, as people are shown it."""
+        return f"{self.accuracy:.2f} ({self.interval.low:.2f}–{self.interval.high:.2f})"
+
+
+def ranked(scores: Iterable[Score]) -> list[Score]:
+    """By evaluation set, role and variant, in the orders above."""
+    return sorted(scores, key=lambda s: (SETS.index(s.evaluation_set), ROLES.index(s.role), s.variant))

@@ -1,0 +1,109 @@
+"""The command line: `distill validate | run | show`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from cortex_distill.errors import ConfigError, DistillError
+
+EXIT_MENDABLE = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cortex-distill")
+def cli() -> None:
+    """Distil a large language model into a small one on Snowflake Cortex, from one YAML file."""
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def validate(files: tuple[Path, ...]) -> None:
+    """Check experiment files; nothing is run and nothing is paid."""
+    from cortex_distill.load import load_experiment  # noqa: PLC0415  a check should not wait for anything else
+
+    problems = []
+    for file in files:
+        try:
+            experiment = load_experiment(file)
+        except ConfigError as error:
+            problems.append(str(error))
+        else:
+            config = experiment.config
+            click.echo(f"{file}: ok ({len(config.categories)} categories, {len(config.prompts)} prompt variants)")
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--engine", default="local", show_default=True, help="local, or a connection name of connections.toml")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="change one value, e.g. split.train=0.7")
+def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
+    """Run one experiment: generate, judge, split, fine-tune, evaluate, record."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")  # the bars say it; before Prefect is imported
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    from cortex_distill.load import load_experiment  # noqa: PLC0415
+
+    values = parsed(overrides)
+    load_experiment(file, values)  # before Prefect and the engine start: a typo should not cost ten seconds
+    from flows.distill import distill  # noqa: PLC0415
+    from flows.terminal import progress_bars, show_summary  # noqa: PLC0415
+
+    with progress_bars():
+        summary = distill(str(file), engine, values or None)
+    show_summary(summary)
+
+
+@cli.command()
+@click.argument("run_id", required=False)
+@click.option("--engine", default="local", show_default=True, help="local, or a connection name of connections.toml")
+@click.option("--last", default=5, show_default=True, help="how many runs")
+def show(run_id: str | None, engine: str, last: int) -> None:
+    """Show what EXPERIMENTS says: the newest runs, or one run by the beginning of its id."""
+    from cortex_distill.session import open_session  # noqa: PLC0415
+    from flows.terminal import show_experiments  # noqa: PLC0415
+
+    session = open_session(engine)
+    try:
+        show_experiments(session, run_id, last)
+    finally:
+        session.close()
+
+
+def parsed(overrides: tuple[str, ...]) -> dict[str, Any]:
+    """`judge.thresholds.valid=5` → the key and its value as YAML reads it. Raises ConfigError without a `=`."""
+    values = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {override}: has no '='; write KEY=VALUE, e.g. --set judge.thresholds.valid=5")
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {override}: '{value}' is not a YAML value; quote it") from error
+    return values
+
+
+def main() -> None:
+    """Run the command line; a failure that a person can mend is a message and exit code 2, without a traceback."""
+    try:
+        cli(standalone_mode=False)
+    except DistillError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(EXIT_MENDABLE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("stopped; run the same command again to go on where it was", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

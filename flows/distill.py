@@ -1,0 +1,75 @@
+"""The flow: one YAML in, accuracies in EXPERIMENTS out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.states import Completed, State
+
+from cortex_distill.load import load_experiment
+from cortex_distill.run import Run
+from cortex_distill.session import open_session
+from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
+from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
+from tasks.generate import generate_tickets
+from tasks.judge import judge_tickets
+from tasks.prepare import prepare_tables
+from tasks.record import record_results
+from tasks.report import Found, report_run
+from tasks.split import split_tickets
+
+
+def run_name() -> str:
+    """Experiment, and what is special about this run."""
+    parameters = flow_run.parameters
+    special = ", ".join(f"{key}={value}" for key, value in (parameters.get("overrides") or {}).items())
+    return " ".join(filter(None, [Path(parameters["config"]).stem, special, f"on {parameters['engine']}"]))
+
+
+@contextmanager
+def open_run(config: str, engine: str, overrides: dict[str, Any] | None) -> Iterator[Run]:
+    """Read the file and open the session; the run's id is the flow run's."""
+    experiment = load_experiment(config, overrides)
+    session = open_session(engine)
+    try:
+        yield Run(session, str(flow_run.id), experiment, engine, flow_run.ui_url)
+    finally:
+        session.close()
+
+
+@flow(name="distill", flow_run_name=run_name)
+def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None = None) -> State[Any]:
+    """Distil the teacher of one experiment file into its student, score everyone, and return the Summary."""
+    with open_run(config, engine, overrides) as run:
+        # Setup
+        prepare_tables(run)
+
+        # Generate synthetic training data
+        generated = generate_tickets(run)
+
+        # Rate and filter it with an LLM as a judge
+        judged = judge_tickets(run)
+
+        # Prepare the distillation data
+        shares = split_tickets(run)
+
+        # Fine-tune the student, and test the base models while the job runs
+        job = start_fine_tuning(run)
+        answers = [(arm, evaluate_arm(run, arm)) for arm in base_arms(run)]
+        record_results(run, answers)
+        tuned = wait_for_fine_tuning(run, job)
+
+        # Inference with the distilled model
+        arm = tuned_arm(run, tuned.model)
+        answers.append((arm, evaluate_arm(run, arm)))
+
+        # Record and report
+        scores = record_results(run, answers)
+        asked = [asked for _, asked in answers]
+        summary = report_run(run, Found(generated, judged, shares, tuned, asked, scores))
+    return Completed(message=summary.headline, data=summary)

@@ -1,0 +1,160 @@
+"""What a run looks like in a terminal: bars while it works, then tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from cortex_distill.errors import StepError
+from cortex_distill.session import execute
+from cortex_distill.sql import Sql
+from cortex_distill.tables import create_sql
+from tasks import step
+
+if TYPE_CHECKING:
+    from cortex_distill import ledger
+    from cortex_distill.session import Session
+    from cortex_distill.summary import Summary
+
+console = Console()
+
+
+@contextmanager
+def progress_bars() -> Iterator[None]:
+    """One bar for each batch of model calls. Where nobody watches (no terminal), one line each when it ends."""
+    columns = (
+        SpinnerColumn(finished_text="[green]✓"),
+        TextColumn("{task.description:<38}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[failed]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        listener = _bar_listener(bars) if console.is_terminal else _line_listener
+        step.listeners.append(listener)
+        try:
+            yield
+        finally:
+            step.listeners.remove(listener)
+
+
+def _bar_listener(bars: Progress) -> Any:
+    ids: dict[str, Any] = {}
+
+    def listen(title: str, now: ledger.Progress) -> None:
+        if title not in ids:
+            ids[title] = bars.add_task(title, total=now.calls, failed="")
+        failed = f"[red]{now.failed} failed" if now.failed else ""
+        bars.update(ids[title], completed=now.done, total=now.calls, failed=failed)
+
+    return listen
+
+
+def _line_listener(title: str, now: ledger.Progress) -> None:
+    if now.done >= now.calls:
+        failed = f", {now.failed} failed" if now.failed else ""
+        console.print(f"{title}: {now.done} of {now.calls} in {now.seconds:.0f} s{failed}")
+
+
+def show_summary(summary: Summary) -> None:
+    """Warnings first, then results, verdicts, tickets, calls, and where to look next."""
+    for warning in summary.warnings:
+        console.print(Text(f"! {warning}", style="yellow"))
+    console.print()
+    console.print(_results(summary))
+    if summary.holdout_about:
+        console.print(Text(f"  holdout: {summary.holdout_about}", style="dim"))
+    console.print(Text(f"  {summary.training}", style="dim"))
+    console.print("\n[bold]A/B[/bold]: the prompts on the same rows")
+    for compared in summary.compared:
+        console.print(Text(f"  {compared.role}, {compared.evaluation_set}: {compared.verdict.text}"))
+    console.print(f"\n[bold]Tickets[/bold]: {_funnel(summary)}")
+    console.print(_calls(summary))
+    console.print(f"\nrun {summary.run_id}", highlight=False)
+    console.print("  distill show                       every run in EXPERIMENTS", highlight=False)
+    console.print(
+        "  prefect server start               then http://127.0.0.1:4200/v2/artifacts: the report", highlight=False
+    )
+
+
+def _plain(title: str, columns: list[tuple[str, str]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, side in columns:
+        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=side == "right")
+    return table
+
+
+def _results(summary: Summary) -> Table:
+    columns = [("set", ""), ("model", ""), ("prompt", ""), ("n", "right"), ("accuracy (95 %)", "right")]
+    columns += [("macro F1", "right"), ("off list", "right"), ("unanswered", "right"), ("tokens", "right")]
+    table = _plain(f"{summary.experiment} on {summary.engine}", columns)
+    last = ""
+    for score in summary.scores:
+        if last and score.evaluation_set != last:
+            table.add_section()
+        name = f"{score.role} {score.model.rsplit('.', 1)[-1] if score.role == 'tuned student' else score.model}"
+        tokens = f"{score.prompt_tokens + score.completion_tokens:,}"
+        figures = (score.figure, f"{score.macro_f1(summary.categories):.2f}", str(score.off_list))
+        shown = "" if score.evaluation_set == last else score.evaluation_set
+        cells = (shown, name, score.variant, str(score.n), *figures, str(score.unanswered), tokens)
+        style = "bold" if score.role == "tuned student" else ""
+        table.add_row(*(Text(cell, style=style) for cell in cells))
+        last = score.evaluation_set
+    return table
+
+
+def _funnel(summary: Summary) -> str:
+    return " → ".join(
+        f"{stage.tickets} {stage.name}{f' ({stage.lost})' if stage.lost else ''}" for stage in summary.stages
+    )
+
+
+def _calls(summary: Summary) -> Table:
+    columns = [("step", ""), ("model", ""), ("rows", "right"), ("calls made", "right"), ("failed", "right")]
+    table = _plain(f"Model calls made: {summary.calls_made}", [*columns, ("seconds", "right")])
+    for asked in summary.calls:
+        cells = (asked.step, asked.model.rsplit(".", 1)[-1] if asked.model.count(".") > 1 else asked.model)
+        numbers = (str(asked.rows), str(asked.made), str(asked.failed), f"{asked.seconds:.1f}")
+        table.add_row(*(Text(cell) for cell in (*cells, *numbers)))
+    return table
+
+
+def show_experiments(session: Session, run_id: str | None, last: int) -> None:
+    """The rows of EXPERIMENTS, newest run first. Raises StepError if there are none."""
+    execute(session, Sql(create_sql("EXPERIMENTS")))
+    rows = execute(session, experiments_sql(run_id, last))
+    if not rows:
+        wanted = f"a run that begins with '{run_id}'" if run_id else "a run"
+        raise StepError(f"EXPERIMENTS has no row of {wanted}; start one with: distill run configs/support_tickets.yaml")
+    columns = [("run", ""), ("experiment", ""), ("set", ""), ("model", ""), ("prompt", ""), ("answered by", "")]
+    table = _plain("EXPERIMENTS", [*columns, ("n", "right"), ("accuracy (95 %)", "right"), ("at", "right")])
+    previous = None
+    for run, experiment, evaluation_set, role, variant, served_by, n, accuracy, low, high, at in rows:
+        if previous not in (None, run):
+            table.add_section()
+        first = (run[:8], experiment) if run != previous else ("", "")
+        figures = (str(n), f"{accuracy:.2f} ({low:.2f}–{high:.2f})", f"{at:%m-%d %H:%M}" if run != previous else "")
+        table.add_row(*(Text(cell) for cell in (*first, evaluation_set, role, variant, served_by, *figures)))
+        previous = run
+    console.print(table)
+
+
+def experiments_sql(run_id: str | None, last: int) -> Sql:
+    """The newest runs' rows; or those of the runs whose id begins with `run_id`."""
+    return Sql(
+        """SELECT e.run_id, e.experiment, e.evaluation_set, e.role, e.variant, e.served_by, e.n, e.accuracy,
+            e.accuracy_low, e.accuracy_high, e.created_at
+        FROM EXPERIMENTS e JOIN (
+            SELECT run_id, MAX(created_at) AS newest FROM EXPERIMENTS WHERE STARTSWITH(run_id, ?)
+            GROUP BY run_id ORDER BY newest DESC LIMIT ?) runs ON runs.run_id = e.run_id
+        ORDER BY runs.newest DESC, e.run_id, e.evaluation_set, e.role DESC, e.variant""",
+        (run_id or "", last),
+    )
