@@ -1,7 +1,7 @@
 """The experiment file as frozen, strict models: what may be in it, in which unit, between which bounds."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal
 
@@ -19,19 +19,26 @@ def _faulty(faults: Iterable[Fault]) -> PydanticCustomError:
     return PydanticCustomError("faults", "{said}", {"said": "; ".join(what for _, what in listed), "faults": listed})
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise _faulty([((), "is empty; write its text, or leave the key out if it has a default")])
-    return text
+def _refusing(fault: Callable[[str], str]) -> AfterValidator:
+    def check(text: str) -> str:
+        message = fault(text)
+        if message:
+            raise _faulty([((), message)])
+        return text
+
+    return AfterValidator(check)
 
 
-def _beside(file: str) -> str:
-    if PurePosixPath(file).is_absolute() or PureWindowsPath(file).is_absolute():
-        raise _faulty([((), f"should start beside this file, got '{file}'; write a relative path")])
-    return _not_blank(file)
+def _blank(text: str) -> str:
+    return "" if text.strip() else "is empty; write its text, or leave the key out if it has a default"
 
 
-def _label(label: str) -> str:
+def _absolute(file: str) -> str:
+    absolute = PurePosixPath(file).is_absolute() or PureWindowsPath(file).is_absolute()
+    return f"should start beside this file, got '{file}'; write a relative path" if absolute else _blank(file)
+
+
+def _unfit(label: str) -> str:
     bad = sorted({f"U+{ord(mark):04X}" for mark in label if unicodedata.category(mark) in {"Cc", "Cs", "Zl", "Zp"}})
     checks = (
         (bad, f"a label holds line breaks or control characters ({', '.join(bad)}); take them out"),
@@ -39,14 +46,11 @@ def _label(label: str) -> str:
         (label != label.strip(), f"label '{label}' starts or ends with a blank; write '{label.strip()}'"),
         (len(label) > 100, f"a label has at most 100 characters, got {len(label)}; move the rest to its definition"),
     )
-    for wrong, message in checks:
-        if wrong:
-            raise _faulty([((), message)])
-    return label
+    return next((message for wrong, message in checks if wrong), "")
 
 
 def alike(labels: Iterable[str]) -> dict[int, str]:
-    """Positions of labels that differ from an earlier one only in case, blanks or the spelling of accents: a message."""
+    """A message for each label that differs from an earlier one only in case, blanks or Unicode form, by position."""
     seen: dict[str, str] = {}
     found: dict[int, str] = {}
     for position, label in enumerate(labels):
@@ -80,23 +84,16 @@ class _MappingOrList:
         return core_schema.tagged_union_schema(choices, lambda value: "list" if isinstance(value, list) else "mapping")
 
 
-def _not_in(taken: frozenset[str], why: str) -> AfterValidator:
-    def check(name: str) -> str:
-        if name in taken:
-            raise _faulty([((), f"'{name}' {why}; choose another name")])
-        return name
-
-    return AfterValidator(check)
-
-
-Text = Annotated[str, AfterValidator(_not_blank), Field(json_schema_extra={"pattern": r"\S"})]
-File = Annotated[str, AfterValidator(_beside)]
-Label = Annotated[str, AfterValidator(_label)]
+_TAKEN = "'{}' already means something in templates; choose another name"
+_TUNED = "'tuned' names the tuned student's own prompt; choose another name"
+Text = Annotated[str, _refusing(_blank), Field(json_schema_extra={"pattern": r"\S"})]
+File = Annotated[str, _refusing(_absolute)]
+Label = Annotated[str, _refusing(_unfit)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-Attribute = Annotated[Name, _not_in(RESERVED, "already means something in templates")]
-Variant = Annotated[Name, _not_in(frozenset({"tuned"}), "names the tuned student's own prompt")]
+Attribute = Annotated[Name, _refusing(lambda name: _TAKEN.format(name) if name in RESERVED else "")]
+Variant = Annotated[Name, _refusing(lambda name: _TUNED if name == "tuned" else "")]
 Bar = Annotated[float, Field(ge=1, le=5)]
-WORD = r"[A-Za-z_][A-Za-z0-9_$]*"
+TABLE = r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){2}$"
 
 
 class Strict(BaseModel):
@@ -173,7 +170,7 @@ class Evaluate(Strict):
     """How models are measured."""
 
     max_tokens: int = Field(
-        default=32, ge=1, le=8192, description="longest answer, in tokens (1 to 8192): short, so that chat is cut"
+        default=32, ge=1, le=8192, description="longest answer, in tokens (1 to 8192); labels are short"
     )
 
 
@@ -181,9 +178,7 @@ class Holdout(Strict):
     """Rows written and labelled by people: exactly one of file and table, with columns request and category."""
 
     file: File | None = Field(default=None, description="CSV file; a path that starts beside this file")
-    table: str | None = Field(
-        default=None, pattern=rf"^{WORD}\.{WORD}\.{WORD}$", description="DB.SCHEMA.NAME, plain words"
-    )
+    table: str | None = Field(default=None, pattern=TABLE, description="DB.SCHEMA.NAME, plain words")
     about: str = Field(default="", description="who wrote and labelled the rows; shown beside each figure")
 
     @model_validator(mode="after")
@@ -206,12 +201,8 @@ class ExperimentConfig(Strict):
     generate: Generate = Field(description="how the teacher writes tickets")
     judge: Judge = Field(description="how tickets are rated and filtered")
     split: Split = Field(description="shares of the kept tickets")
-    prompts: dict[Variant, Text] = Field(
-        min_length=1, description="variants to compare: name → template with {{ request }}"
-    )
+    prompts: dict[Variant, Text] = Field(min_length=1, description="variants: name → template with {{ request }}")
     fine_tune: FineTune = Field(default=FineTune(), description="how the student is trained")
     evaluate: Evaluate = Field(default=Evaluate(), description="how models are measured")
-    source: Literal["synthetic"] = Field(
-        default="synthetic", description="where tickets come from: the teacher writes them"
-    )
+    source: Literal["synthetic"] = Field(default="synthetic", description="where tickets come from: the teacher")
     holdout: Holdout | None = Field(default=None, description="rows written and labelled by people; none by default")

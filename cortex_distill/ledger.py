@@ -1,7 +1,7 @@
 """The ledger: the only place that calls a model, and it never makes the same call twice.
 
-A step hands over a SELECT of (row_key, prompt, sample). A call's key is the SHA2 of account, model, parameters,
-response format, sample number and prompt; what COMPLETIONS already answers under that key is not asked again, in
+A step hands over a SELECT of (row_key, prompt, draw). A call's key is the SHA2 of account, model, parameters,
+response format, draw number and prompt; what COMPLETIONS already answers under that key is not asked again, in
 this run or any other. The rest goes out in statements of a few seconds each, so that a crash loses one of them.
 """
 
@@ -41,7 +41,7 @@ class Ask(NamedTuple):
 
     step: str
     rows: Sql
-    """A SELECT of row_key (unique), prompt and sample (0, or the number of the draw)."""
+    """A SELECT of row_key (unique), prompt and draw (0, or the number of the draw)."""
     model: str
     parameters: Mapping[str, Any]
     """`temperature`, `top_p`, `max_tokens`."""
@@ -153,7 +153,7 @@ def _asked_sql(ask_id: str, wanted: Ask) -> Sql:
     identity = json.dumps([wanted.model, wanted.parameters, wanted.schema], sort_keys=True)
     return Sql(
         f"""CREATE OR REPLACE TEMPORARY TABLE ASKED_{ask_id} AS
-        SELECT row_key, prompt, sample, SHA2(CURRENT_ACCOUNT() || ? || sample::STRING || ' ' || prompt, 256) AS key
+        SELECT row_key, prompt, draw, SHA2(CONCAT(CURRENT_ACCOUNT(), ?, draw::STRING, ' ', prompt), 256) AS key
         FROM ({wanted.rows.text})""",
         (identity, *wanted.rows.binds),
     )
@@ -167,7 +167,7 @@ def _pending_sql(ask_id: str) -> Sql:
     transient = is_transient_sql("c.answer:error::STRING")
     return Sql(
         f"""CREATE OR REPLACE TEMPORARY TABLE PENDING_{ask_id} AS
-        SELECT key, MIN(prompt) AS prompt, MIN(sample) AS sample, ROW_NUMBER() OVER (ORDER BY MIN(prompt), key) AS n
+        SELECT key, MIN(prompt) AS prompt, MIN(draw) AS draw, ROW_NUMBER() OVER (ORDER BY MIN(prompt), key) AS n
         FROM ASKED_{ask_id} a
         WHERE NOT EXISTS (
             SELECT 1 FROM COMPLETIONS c WHERE c.key = a.key
@@ -182,9 +182,9 @@ def _insert_sql(run_id: str, ask_id: str, wanted: Ask, low: int, high: int) -> S
     response_format = object_literal({"type": "json", "schema": wanted.schema}) if wanted.schema else None
     schema_argument = f"response_format => {response_format}," if response_format else ""
     return Sql(
-        f"""INSERT INTO COMPLETIONS (key, run_id, ask_id, step, model, prompt, parameters, response_format, sample,
+        f"""INSERT INTO COMPLETIONS (key, run_id, ask_id, step, model, prompt, parameters, response_format, draw,
             answer, answered_at)
-        SELECT key, ?, ?, ?, ?, prompt, PARSE_JSON(?), PARSE_JSON(?), sample,
+        SELECT key, ?, ?, ?, ?, prompt, PARSE_JSON(?), PARSE_JSON(?), draw,
             AI_COMPLETE(model => {literal(wanted.model)}, prompt => prompt, model_parameters => {parameters},
                 {schema_argument} show_details => TRUE, return_error_details => TRUE),
             CURRENT_TIMESTAMP()::TIMESTAMP_NTZ

@@ -132,7 +132,11 @@ class _Reader:
         if node.tag not in _PLAIN:
             return node.value
         try:
-            return yaml.constructor.SafeConstructor().construct_object(node)
+            value = yaml.constructor.SafeConstructor().construct_object(node)
+            if type(value) in (int, float) and re.match(r"[-+]?0\d|[^.]*:", node.value):
+                read = f"YAML reads {node.value} as {value}; write {value}, or quote a text"
+                self.problems.at(at, read, node.start_mark.line + 1)
+            return value
         except (ValueError, OverflowError, yaml.YAMLError):
             self.problems.at(at, f"{node.value[:60]!r} is neither number nor date; quote it", node.start_mark.line + 1)
             return node.value
@@ -165,7 +169,7 @@ class _Reader:
 
 def _shown(value: object) -> str:
     kinds: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "nothing"}
-    text = kinds.get(type(value)) or repr(value)
+    text = kinds.get(type(value)) or (repr(value) if isinstance(value, str) else str(value))
     return text if len(text) <= 80 else text[:79] + "…"
 
 
@@ -213,7 +217,7 @@ def _explain(error: Mapping[str, Any], found: _Problems) -> None:
         for below, what in context["faults"]:
             found.at((*at, *below), what)
     elif kind == "extra_forbidden":
-        if not _SECRET.fullmatch(str(at[-1]).lower()):
+        if not _is_secret(at[-1]):
             found.at(at, f"no such key; {suggestion(str(at[-1]), known)}")
     elif kind == "string_unicode":
         pass  # half a character: said by _look_through, for keys too
@@ -315,8 +319,8 @@ class _Files:
 
     def content(self, data: dict[str, Any], *at: str) -> tuple[Path, bytes] | None:
         name = _get(data, *at)
-        if not isinstance(name, str) or not name.strip():
-            return None
+        if not isinstance(name, str) or not name.strip() or Path(name).is_absolute():
+            return None  # said by the config
         path = self.base / name
         try:
             if path.is_file():
@@ -405,7 +409,8 @@ def _override(data: dict[str, Any], overrides: Mapping[str, object], found: _Pro
         *parents, last = dotted.split(".")
         here: Any = data
         for depth, part in enumerate(parents, start=1):
-            here[part] = {} if here.get(part) is None else here[part]
+            below = {} if here.get(part) is None else here[part]
+            here[part] = dict(below) if isinstance(below, dict) else below  # the caller's own data stays as it is
             here = here[part]
             if not isinstance(here, dict):
                 found.at(tuple(dotted.split(".")), f"no such key; {'.'.join(parents[:depth])} has no keys below it")

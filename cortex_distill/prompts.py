@@ -3,41 +3,40 @@
 Templates are sandboxed Jinja. A row value can only be printed, so that its place in the text is all that matters.
 """
 
+import json
 import re
 import secrets
 import traceback
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from jinja2 import StrictUndefined, Template, TemplateRuntimeError, TemplateSyntaxError, Undefined, nodes
+from jinja2 import StrictUndefined, TemplateRuntimeError, TemplateSyntaxError, Undefined, nodes
 from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.runtime import Context
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from cortex_distill.errors import ConfigError
 from cortex_distill.sql import Sql, bind, call
 
 
 class Place(NamedTuple):
-    """Where a template stands: the names it may use (known to the file, known per row) and those it must use."""
+    """Where a template stands: names known to the file, names known per row, and names that it must use."""
 
     file: frozenset[str] = frozenset()
     row: frozenset[str] = frozenset()
     must: frozenset[str] = frozenset()
 
 
-_REQUEST = frozenset({"request"})
-PLACES: dict[str, Place] = {
-    "generate.prompt": Place(
-        file=frozenset({"category", "definition", "categories", "count", "examples"}), must=frozenset({"category"})
-    ),
-    "judge.prompt": Place(
-        frozenset({"categories", "criteria"}), frozenset({"category", "definition", "scenario", "request"}), _REQUEST
-    ),
-    "prompts": Place(frozenset({"categories"}), _REQUEST, _REQUEST),
-    "fine_tune.prompt": Place(frozenset({"categories"}), _REQUEST, _REQUEST),
+_REQUEST, _CATEGORIES = frozenset({"request"}), frozenset({"categories"})
+_GENERATE = _CATEGORIES | {"category", "definition", "count", "examples"}
+_TICKET = _REQUEST | {"category", "definition", "scenario"}
+PLACES = {
+    "generate.prompt": Place(_GENERATE, must=frozenset({"category"})),
+    "judge.prompt": Place(_CATEGORIES | {"criteria"}, _TICKET, _REQUEST),
+    "prompts": Place(_CATEGORIES, _REQUEST, _REQUEST),
+    "fine_tune.prompt": Place(_CATEGORIES, _REQUEST, _REQUEST),
 }
 _SYNTAX = "and else false if in is loop namespace none not or range recursive self true"
 RESERVED = frozenset(_SYNTAX.split()).union(*(place.file | place.row for place in PLACES.values()))
@@ -60,11 +59,14 @@ class TemplateFailure(ConfigError):
     """A template that cannot be rendered, with the line inside it."""
 
     def __init__(self, line: int, what: str) -> None:
-        super().__init__(f"template line {line}: {what}")
+        super().__init__(line, what)  # both, so that the error survives pickling
         self.line, self.what = line, what
 
+    def __str__(self) -> str:
+        return f"template line {self.line}: {self.what}"
 
-class _Sandbox(SandboxedEnvironment):
+
+class _Sandbox(ImmutableSandboxedEnvironment):
     """Nothing random (a prompt is part of a ledger key), nothing that grows without end."""
 
     intercepted_binops = frozenset({"*", "**"})
@@ -72,6 +74,7 @@ class _Sandbox(SandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False, finalize=_printed)
         self.globals = {"range": self.globals["range"], "namespace": self.globals["namespace"]}
+        self.filters["tojson"] = partial(json.dumps, ensure_ascii=False)  # Jinja's own writes I'm as I\\u0027m
         del self.filters["random"]
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -189,9 +192,7 @@ def _targets(node: nodes.Node) -> frozenset[str]:
     return names | {node.name} if isinstance(node, nodes.Name) else names
 
 
-@lru_cache(maxsize=256)
-def _compiled(template: str) -> Template:
-    return _SANDBOX.from_string(template)
+_compiled = lru_cache(maxsize=256)(_SANDBOX.from_string)
 
 
 def render(template: str, values: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ Every table carries `run_id`. Order and meaning follow the steps: what was asked
 TABLES = {
     "COMPLETIONS": """
         key STRING, run_id STRING, ask_id STRING, step STRING, model STRING, prompt STRING, parameters VARIANT,
-        response_format VARIANT, sample NUMBER, answer VARIANT, answered_at TIMESTAMP_NTZ""",
+        response_format VARIANT, draw NUMBER, answer VARIANT, answered_at TIMESTAMP_NTZ""",
     "CATEGORIES": "run_id STRING, position NUMBER, category STRING, definition STRING, matches STRING",
     "HOLDOUT": "run_id STRING, row_key STRING, category STRING, request STRING",
     "TICKETS": """

@@ -31,13 +31,19 @@ def run_name() -> str:
     return " ".join(filter(None, [Path(parameters["config"]).stem, special, f"on {parameters['engine']}"]))
 
 
+def run_url() -> str | None:
+    """Where the run can be looked at; None without a server (Prefect then writes `None/flow-runs/…`)."""
+    url = str(flow_run.ui_url or "")
+    return url if url.startswith("http") else None
+
+
 @contextmanager
 def open_run(config: str, engine: str, overrides: dict[str, Any] | None) -> Iterator[Run]:
     """Read the file and open the session; the run's id is the flow run's."""
     experiment = load_experiment(config, overrides)
     session = open_session(engine)
     try:
-        yield Run(session, str(flow_run.id), experiment, engine, flow_run.ui_url)
+        yield Run(session, str(flow_run.id), experiment, engine, run_url())
     finally:
         session.close()
 

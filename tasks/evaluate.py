@@ -76,7 +76,7 @@ def prompts_sql(run: Run, arm: Arm) -> Sql:
     rows = rows_sql(run.id)
     prompt = to_sql(arm.template, {"categories": run.config.categories}, {"request": "e.request"})
     return Sql(
-        f"SELECT e.evaluation_set || ' ' || e.row_key AS row_key, {prompt.text} AS prompt, 0 AS sample"
+        f"SELECT e.evaluation_set || ' ' || e.row_key AS row_key, {prompt.text} AS prompt, 0 AS draw"
         f" FROM ({rows.text}) e",
         (*prompt.binds, *rows.binds),
     )

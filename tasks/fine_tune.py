@@ -131,7 +131,7 @@ def _write_rows(run: Run) -> str:
     )
     identity = json.dumps([run.config.models.student, run.config.fine_tune.max_epochs])
     fingerprint = run.sql(
-        """SELECT SHA2(CURRENT_ACCOUNT() || ? || LISTAGG(row_hash, '') WITHIN GROUP (ORDER BY row_hash), 256) FROM (
+        """SELECT SHA2(CONCAT(CURRENT_ACCOUNT(), ?, LISTAGG(row_hash, '') WITHIN GROUP (ORDER BY row_hash)), 256) FROM (
             SELECT SHA2(split || ' ' || TO_JSON(ARRAY_CONSTRUCT(prompt, completion)), 256) AS row_hash
             FROM TRAINING_ROWS WHERE run_id = ?)""",
         identity,

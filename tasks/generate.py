@@ -46,7 +46,7 @@ class GenerationCall(NamedTuple):
 
     row_key: str
     category: str
-    sample: int
+    draw: int
     attributes: str  # JSON
     prompt: str
 
@@ -57,14 +57,14 @@ def generate_tickets(run: Run) -> Generated:
     plan, config = f"CALLS_{run.id.replace('-', '')[:12]}", run.config.generate
     run.sql(
         f"""CREATE OR REPLACE TEMPORARY TABLE {plan}
-        (row_key STRING, category STRING, sample NUMBER, attributes STRING, prompt STRING)"""
+        (row_key STRING, category STRING, draw NUMBER, attributes STRING, prompt STRING)"""
     )
     upload(run.session, plan, GenerationCall._fields, generation_calls(run.experiment))
     with progress("generate") as report:
         asked = run.ask(
             Ask(
                 step="generate",
-                rows=Sql(f"SELECT row_key, prompt, sample FROM {plan}"),
+                rows=Sql(f"SELECT row_key, prompt, draw FROM {plan}"),
                 model=run.config.models.teacher,
                 parameters={"temperature": config.temperature, "max_tokens": config.max_tokens},
                 schema=(TICKET if config.per_call == 1 else TICKETS) if config.structured_output else None,

@@ -74,7 +74,7 @@ def prompts_sql(run: Run) -> Sql:
     values = {"categories": run.config.categories, "criteria": list(run.config.judge.thresholds)}
     prompt = to_sql(run.config.judge.prompt, values, COLUMNS)
     return Sql(
-        f"""SELECT t.ticket_id AS row_key, {prompt.text} AS prompt, 0 AS sample
+        f"""SELECT t.ticket_id AS row_key, {prompt.text} AS prompt, 0 AS draw
         FROM TICKETS t JOIN CATEGORIES c ON c.run_id = t.run_id AND c.category = t.category
         WHERE t.run_id = ? AND t.duplicate_of IS NULL""",
         (*prompt.binds, run.id),
@@ -101,7 +101,7 @@ def rate_sql(run_id: str, replies: str, criteria: Iterable[str]) -> Sql:
 def keep_sql(run_id: str, thresholds: Mapping[str, float]) -> Sql:
     """Keep a ticket that reaches every threshold; else name the first one that it misses, with both numbers."""
     misses = [
-        Sql(f"WHEN {score(name)} < ? THEN ? || {score(name)}::STRING || ?", (bar, f"judge: {name} ", f" < {bar:g}"))
+        Sql(f"WHEN {score(name)} < ? THEN CONCAT(?, {score(name)}::STRING, ?)", (bar, f"judge: {name} ", f" < {bar:g}"))
         for name, bar in thresholds.items()
     ]
     reason = join(misses, " ")

@@ -1,5 +1,6 @@
 """prompts.py: templates are checked before a run, and row values become columns, never text of a statement."""
 
+import pickle
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from cortex_distill.errors import ConfigError
-from cortex_distill.prompts import PLACES, Place, generate_place, problems, render, suggestion, to_sql
+from cortex_distill.prompts import PLACES, Place, TemplateFailure, generate_place, problems, render, suggestion, to_sql
 from cortex_distill.sql import Sql
 
 JUDGE, VARIANT = PLACES["judge.prompt"], PLACES["prompts"]
@@ -16,11 +17,18 @@ PRINT_ONLY = "request differs per row, so it can only be printed: write {{ reque
 
 
 def test_a_sound_template_has_no_problems():
-    assert problems("{% for label, text in categories.items() %}{{ label }}: {{ text }}{% endfor %} {{ request }}", VARIANT) == []
+    assert (
+        problems(
+            "{% for label, text in categories.items() %}{{ label }}: {{ text }}{% endfor %} {{ request }}", VARIANT
+        )
+        == []
+    )
 
 
 def test_an_unknown_name_is_shown_with_its_line_and_the_nearest():
-    assert problems("a\nb\n{{ requst }} {{ request }}", VARIANT) == [(3, "unknown name 'requst'; did you mean 'request'?")]
+    assert problems("a\nb\n{{ requst }} {{ request }}", VARIANT) == [
+        (3, "unknown name 'requst'; did you mean 'request'?")
+    ]
 
 
 def test_an_unknown_name_far_from_all_lists_what_is_known():
@@ -114,7 +122,9 @@ def test_unknown_filters_and_tests_are_refused_even_in_a_branch_not_taken():
     ]
 
 
-@pytest.mark.parametrize("template", ["{{ lipsum() }}", "{{ cycler(1) }}", "{{ joiner() }}", "{{ self }}", "{{ dict() }}"])
+@pytest.mark.parametrize(
+    "template", ["{{ lipsum() }}", "{{ cycler(1) }}", "{{ joiner() }}", "{{ self }}", "{{ dict() }}"]
+)
 def test_nothing_but_range_and_namespace_is_built_in(template):
     assert problems(template + "{{ request }}", VARIANT)[0][1].startswith("unknown name")
 
@@ -126,7 +136,8 @@ def test_a_random_filter_would_break_the_ledger_so_there_is_none():
 def test_generate_must_use_what_the_file_sets():
     place = generate_place(["tone"], examples=True, per_call=2)
     assert [what for _, what in problems("x", place)] == [
-        f"never uses {name}; write {{{{ {name} }}}} where it belongs" for name in ("category", "count", "examples", "tone")
+        f"never uses {name}; write {{{{ {name} }}}} where it belongs"
+        for name in ("category", "count", "examples", "tone")
     ]
 
 
@@ -154,17 +165,39 @@ def test_rendering_keeps_text_as_it_is():
         ("\n{{ 1/0 }}", "template line 2: division by zero"),
         ("\n\n{{ a.b }}", "template line 3: 'dict object' has no attribute 'b'"),
         ("{{ nope }}", "template line 1: 'nope' is undefined"),
-        ("{{ a.items }}", "template line 1: prints a function or a generator; add () to call it, or | list, or | join(', ')"),
+        (
+            "{{ a.items }}",
+            "template line 1: prints a function or a generator; add () to call it, or | list, or | join(', ')",
+        ),
         ("{{ ''.__class__ }}", "template line 1: access to attribute '__class__' of 'str' object is unsafe."),
         ("{{ 'x' * 9999999999 }}", "template line 1: * works on no such values here; write the text out"),
         ("{{ 9 ** 9 ** 9 }}", "template line 1: ** works on no such values here; write the text out"),
-        ("\n{{ request", "template line 2: is not a template: unexpected end of template, expected 'end of print statement'."),
+        (
+            "\n{{ request",
+            "template line 2: is not a template: unexpected end of template, expected 'end of print statement'.",
+        ),
     ],
 )
 def test_a_template_that_cannot_be_rendered_says_where(template, message):
     with pytest.raises(ConfigError) as raised:
         render(template, {"a": {}})
     assert str(raised.value) == message
+
+
+def test_json_in_a_prompt_is_as_people_write_it():
+    assert render("{{ text | tojson }}", {"text": "I'm <é>\n\""}) == '"I\'m <é>\\n\\""'
+
+
+def test_a_template_cannot_change_the_config():
+    categories = {"a": ""}
+    with pytest.raises(ConfigError, match="access to attribute 'update'"):
+        render("{{ categories.update({'b': ''}) }}", {"categories": categories})
+    assert categories == {"a": ""}
+
+
+def test_a_failure_survives_pickling():
+    failure = pickle.loads(pickle.dumps(TemplateFailure(2, "is wrong")))
+    assert (str(failure), failure.line, failure.what) == ("template line 2: is wrong", 2, "is wrong")
 
 
 def test_numbers_still_multiply():
@@ -183,7 +216,9 @@ def test_one_piece_needs_no_concat():
 
 
 def test_pieces_between_columns_are_merged():
-    sql = to_sql("{% for c in categories %}{{ c }},{% endfor %}{{ request }}", {"categories": ["a", "b"]}, {"request": "r"})
+    sql = to_sql(
+        "{% for c in categories %}{{ c }},{% endfor %}{{ request }}", {"categories": ["a", "b"]}, {"request": "r"}
+    )
     assert sql == Sql("CONCAT(?, COALESCE(r, ''))", ("a,b,",))
 
 
@@ -191,10 +226,26 @@ def test_a_name_in_both_maps_means_the_column():
     assert to_sql("{{ category }}", {"category": "x"}, {"category": "category"}) == Sql("COALESCE(category, '')", ())
 
 
-HOSTILE = st.text() | st.sampled_from(["{{ 7*7 }}", "{% raw %}", "'; DROP TABLE t; --", "\\", "$$", "?", "COALESCE(r, '')", "row"])
+HOSTILE = st.text() | st.sampled_from(
+    ["{{ 7*7 }}", "{% raw %}", "'; DROP TABLE t; --", "\\", "$$", "?", "COALESCE(r, '')", "row"]
+)
 PIECE = st.sampled_from(
-    ["{{ request }}", "{{- scenario -}}", "{{ scenario }}", "{% for c, d in categories.items() %}{{ c }}{{ request }}{{ d }}{% endfor %}"]
-    + [" text\n", "'", "\\n", "?", "$$", "{{ categories | join('?') }}", "{# note #}", "{% raw %}{{ x }}{% endraw %}"]
+    [
+        "{{ request }}",
+        "{{- scenario -}}",
+        "{{ scenario }}",
+        "{% for c, d in categories.items() %}{{ c }}{{ request }}{{ d }}{% endfor %}",
+        *[
+            " text\n",
+            "'",
+            "\\n",
+            "?",
+            "$$",
+            "{{ categories | join('?') }}",
+            "{# note #}",
+            "{% raw %}{{ x }}{% endraw %}",
+        ],
+    ]
 )
 
 

@@ -121,7 +121,8 @@ def _finetune(node: exp.Expr, schema_name: str) -> exp.Expr:
     if not 1 <= len(arguments) <= 6:
         raise _wrong_arguments("FINETUNE", f"{len(arguments)} arguments")
     padding = [exp.Null() for _ in range(6 - len(arguments))]
-    return exp.Anonymous(this=FINETUNE, expressions=[*map(as_json_text, arguments), *padding, exp.Literal.string(schema_name)])
+    cells = exp.Anonymous(this="LIST_VALUE", expressions=[*map(as_json_text, arguments), *padding])
+    return exp.Anonymous(this=FINETUNE, expressions=[cells, exp.Literal.string(schema_name)])
 
 
 def _positional(node: exp.Expr, name: str) -> list[exp.Expr]:
@@ -132,7 +133,7 @@ def _positional(node: exp.Expr, name: str) -> list[exp.Expr]:
 
 def as_json_text(value: exp.Expr) -> exp.Expr:
     """Any value as one JSON text: tells a string from an array, and evaluates its argument once."""
-    return exp.cast(exp.Anonymous(this="TO_JSON", expressions=[value.copy()]), "text")
+    return exp.Anonymous(this="TO_JSON", expressions=[value.copy()])
 
 
 def constant(node: exp.Expr, name: str) -> Any:

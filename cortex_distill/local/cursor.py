@@ -20,13 +20,12 @@ from cortex_distill.local.functions import create_function
 from cortex_distill.local.locks import Locks
 from cortex_distill.local.merge import run_merge
 from cortex_distill.local.repair import repair
-from cortex_distill.local.results import Described, answer_types, described
+from cortex_distill.local.results import Described, Plain, describe, query
 
 _SCOPED = re.compile(r"^(\s*create\s+(?:or\s+replace\s+)?)scoped\s+", re.IGNORECASE)
 # sqlglot reads ?:: as another dialect's cast; texts and comments are matched first, so that they stay as they are
 _BIND_CAST = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"]|\"\")*\"|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/|\?::", re.DOTALL)
 _REFUSED = ("CALL", "EXECUTE", "COPY", "DECLARE", "LIST", "GET")
-_LOCKED = (exp.Update, exp.Delete, exp.Merge)
 PATIENCE = 30.0  # seconds that a statement waits for a concurrent writer, as Snowflake queues on a table's lock
 _TRANSACTION = (exp.Transaction, exp.Commit, exp.Rollback)
 
@@ -46,7 +45,7 @@ class LocalCursor(FakeSnowflakeCursor):
     _conn: LocalConnection
 
     def __init__(self, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> None:
-        super().__init__(conn=session, duck_conn=duck)
+        super().__init__(conn=session, duck_conn=Plain(duck))  # type: ignore[arg-type]
         self._columns: Sequence[Described] | None = None
 
     def prepared(self, sql: str) -> exp.Expr:
@@ -57,6 +56,7 @@ class LocalCursor(FakeSnowflakeCursor):
         tree = parse_one(text)
         if isinstance(tree, exp.Command) and str(tree.this).upper() in _REFUSED:
             raise unsupported(sql.strip().split("\n")[0][:200])
+        _name_columns(tree)
         return commands.fill_variables(tree, self._conn.values)
 
     def answer(self, sql: str) -> Result:
@@ -109,7 +109,7 @@ class LocalCursor(FakeSnowflakeCursor):
         assert self._arrow_table is not None  # every branch of fakesnow's _execute ends in a table
         columns = self._columns
         if columns is None:
-            columns = described(self._duck_conn, str(self._last_sql))
+            columns = describe(self._duck_conn, str(self._last_sql))
         return Result(self._arrow_table, columns, kind)
 
     def _execute(self, transformed: exp.Expr, params: Any = None) -> None:
@@ -117,11 +117,19 @@ class LocalCursor(FakeSnowflakeCursor):
         if not isinstance(transformed, exp.Query) or _is_special(transformed):
             super()._execute(transformed, params)
             return
-        sql, self._columns = answer_types(self._duck_conn, transformed.sql("duckdb"))
-        self._duck_conn.execute(sql)
-        self._arrow_table = self._duck_conn.to_arrow_table()
+        sql = transformed.sql("duckdb")
+        self._arrow_table, self._columns = query(self._duck_conn, sql)
         self._rowcount = self._arrow_table.num_rows
         self._last_sql, self._last_params, self._last_transformed = sql, None, transformed
+
+
+def _name_columns(tree: exp.Expr) -> None:
+    """A column without a name is called by its text, in capitals."""
+    if isinstance(tree, exp.Query):
+        for column in list(tree.selects):
+            if not isinstance(column, exp.Alias | exp.Column | exp.Star) and isinstance(column.parent, exp.Select):
+                name = column.sql("snowflake").upper()[:255]
+                column.replace(exp.alias_(column.copy(), name, quoted=True))
 
 
 def _is_special(tree: exp.Expr) -> bool:

@@ -65,16 +65,15 @@ class Jobs:
 
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make FINETUNE known to DuckDB."""
-        takes = ["VARCHAR"] * 7
+        takes = ["VARCHAR[]", "VARCHAR"]
         duck.create_function(calls.FINETUNE, self.call, takes, "VARCHAR", null_handling="special", side_effects=True)  # type: ignore[arg-type]
 
-    def call(self, *cells: str | None) -> str:
-        """The function itself: JSON texts of its arguments, then the session's DB.SCHEMA."""
-        *arguments, schema = cells
-        given = [None if cell is None else json.loads(cell) for cell in arguments]
+    def call(self, cells: list[str | None], schema: str) -> str:
+        """The function itself: JSON texts of its arguments, and the session's DB.SCHEMA."""
+        given = [None if cell is None else json.loads(cell) for cell in cells]
         operation = str(given[0] or "").upper()
         if operation == "CREATE":
-            return self._create(given[1:], schema or ".")
+            return self._create(given[1:], schema)
         if operation == "SHOW":
             return json.dumps([_shown(job) for job in self._jobs()])
         if operation == "DESCRIBE":
@@ -122,7 +121,7 @@ class Jobs:
             values = [order.id, "PENDING", 0.0, order.base_model, database, schema, name]
             values += [order.train_query, order.validation_query, options, _now()]
             marks = ", ".join("?" * len(values))
-            self._cursor().execute(f"INSERT INTO {_TABLE} VALUES ({marks}, NULL, NULL, NULL, NULL, NULL)", values)
+            self._execute(f"INSERT INTO {_TABLE} VALUES ({marks}, NULL, NULL, NULL, NULL, NULL)", values)
 
     def _start(self) -> None:
         with self._writing:
@@ -183,8 +182,8 @@ class Jobs:
     def _set(self, job_id: str, **values: Any) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
         with self._writing:
-            cancelled = "status <> 'CANCELLED'"
-            self._cursor().execute(f"UPDATE {_TABLE} SET {columns} WHERE id = ? AND {cancelled}", [*values.values(), job_id])
+            condition = "id = ? AND status <> 'CANCELLED'"
+            self._execute(f"UPDATE {_TABLE} SET {columns} WHERE {condition}", [*values.values(), job_id])
 
     def _job(self, job_id: Any) -> dict[str, Any]:
         found = self._select("id = ?", [job_id])
@@ -196,12 +195,16 @@ class Jobs:
         return self._select("true ORDER BY created_on", [])
 
     def _select(self, condition: str, values: list[Any]) -> list[dict[str, Any]]:
-        cursor = self._cursor().execute(f"SELECT * FROM {_TABLE} WHERE {condition}", values)
-        names = [column[0] for column in cursor.description or []]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return self._execute(f"SELECT * FROM {_TABLE} WHERE {condition}", values)
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        return self._duck.cursor()
+    def _execute(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
+        cursor = self._duck.cursor()
+        try:
+            cursor.execute(sql, values)
+            names = [column[0] for column in cursor.description or []]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        finally:
+            cursor.close()
 
 
 def _shown(job: dict[str, Any]) -> dict[str, Any]:

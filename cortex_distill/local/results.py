@@ -1,9 +1,9 @@
 """Column types of a result: those that Snowflake has, and how the wire describes them."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 Described = tuple[Any, ...]
 """A row of DuckDB's DESCRIBE: name, type, and four more."""
@@ -27,23 +27,51 @@ _CASTS = {
 }
 
 
-def described(duck: duckdb.DuckDBPyConnection, sql: str) -> Sequence[Described]:
-    """DuckDB's description of a query's columns, without running it."""
-    return duck.execute(f"DESCRIBE SELECT * FROM ({sql})" if sql.startswith("(") else f"DESCRIBE {sql}").fetchall()
+class Plain:
+    """A DuckDB connection for fakesnow's cursor: its small Arrow results without DuckDB's warning about a copy."""
+
+    def __init__(self, duck: duckdb.DuckDBPyConnection) -> None:
+        self._duck = duck
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._duck, name)
+
+    def to_arrow_table(self) -> pa.Table:
+        """The rows of the last `execute`, typed by their values."""
+        names = [column[0] for column in self._duck.description or []]
+        rows = self._duck.fetchall()
+        return pa.table([pa.array([row[place] for row in rows]) for place in range(len(names))], names=names)
 
 
-def answer_types(duck: duckdb.DuckDBPyConnection, sql: str) -> tuple[str, Sequence[Described]]:
-    """The query with every column of a type that Snowflake knows, and its description."""
-    columns = described(duck, sql)
-    if not any(_cast(name, kind) for name, kind, *_ in columns):
-        return sql, columns
-    names = [f"c{place}" for place in range(len(columns))]
+def query(duck: duckdb.DuckDBPyConnection, sql: str) -> tuple[pa.Table, list[Described]]:
+    """Run a query; rows and columns in types that Snowflake has."""
+    relation = _relation(duck, sql)
+    return relation.to_arrow_table(), columns_of(relation)
+
+
+def describe(duck: duckdb.DuckDBPyConnection, sql: str) -> list[Described]:
+    """The columns that `query` would return, without running it."""
+    return columns_of(_relation(duck, sql))
+
+
+def _relation(duck: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
+    duck.complete()  # of an earlier execute, such as SET schema
+    relation = duck.sql(sql)
+    kinds = [str(kind) for kind in relation.types]
+    if not any(_cast("", kind) for kind in kinds):
+        return relation
+    names = [f"c{place}" for place in range(len(kinds))]
     picked = [
         f"{_cast(short, kind) or short} AS {_quoted(name)}"
-        for short, (name, kind, *_) in zip(names, columns, strict=True)
+        for short, kind, name in zip(names, kinds, relation.columns, strict=True)
     ]
-    wrapped = f"SELECT {', '.join(picked)} FROM ({sql}) AS _({', '.join(names)})"
-    return wrapped, described(duck, wrapped)
+    return duck.sql(f"SELECT {', '.join(picked)} FROM ({sql}) AS _({', '.join(names)})")
+
+
+def columns_of(relation: duckdb.DuckDBPyRelation) -> list[Described]:
+    """In the form of DuckDB's DESCRIBE, as fakesnow reads it."""
+    named = zip(relation.columns, relation.types, strict=True)
+    return [(name, str(kind), "YES", None, None, None) for name, kind in named]
 
 
 def _cast(name: str, kind: str) -> str | None:

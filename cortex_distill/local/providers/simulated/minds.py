@@ -8,7 +8,7 @@ from typing import NamedTuple
 _SIZE = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)(b|m)(?![a-z0-9])")
 _TINY = re.compile(r"(?<![a-z])(?:nano|tiny|smollm)(?![a-z])|smollm")
 _LESS = re.compile(r"(?<![a-z])(?:mini|haiku|flash|small|lite|scout|medium)(?![a-z])")
-_MORE = re.compile(r"large|opus|sonnet|ultra|maverick|deepseek|grok|fable|gpt-?[45]|(?<![a-z])(?:pro|max|o[134])(?![a-z])")
+_MORE = re.compile(r"large|opus|sonnet|ultra|maverick|deepseek|grok|gpt-?[45]|(?<![a-z])(?:pro|max|o[134])(?![a-z])")
 
 
 class Mind(NamedTuple):

@@ -10,25 +10,57 @@ OPENINGS = {
     "": ("Hello,", "Hi,", "Listen,", "So", "Good day,", "Well,"),
 }
 TONES = {
-    "upset": ("This is unacceptable!", "I am really annoyed.", "I expect better than this.", "Honestly, I have had enough."),
+    "upset": (
+        "This is unacceptable!",
+        "I am really annoyed.",
+        "I expect better than this.",
+        "Honestly, I have had enough.",
+    ),
     "hurried": ("I need this settled today.", "Please be quick.", "It is urgent.", "I have only five minutes."),
     "calm": ("There is no rush.", "I would be grateful for your advice.", "Take your time.", "Thank you in advance."),
     "confused": ("I do not understand it.", "Perhaps I did something wrong?", "I am a bit lost here."),
     "formal": ("I look forward to your reply.", "Kindly advise.", "I appreciate your assistance."),
 }
 DETAILS = (
-    "It has been like that since {day}.", "This happened {times}.", "I noticed it on {day}.", "My reference is {number}.",
-    "It is about {amount}.", "I already called you {times}.", "A colleague of yours promised to look into it on {day}.",
-    "I am a customer for {years} years.", "", "", "",
+    "It has been like that since {day}.",
+    "This happened {times}.",
+    "I noticed it on {day}.",
+    "My reference is {number}.",
+    "It is about {amount}.",
+    "I already called you {times}.",
+    "A colleague of yours promised to look into it on {day}.",
+    "I am a customer for {years} years.",
+    "",
+    "",
+    "",
 )
 ASKS = (
-    "What can you do about it?", "Can you help me?", "How does this work?", "Please sort it out.", "What do I have to do?",
-    "Could you check, please?", "Can you explain that to me?", "What are my options?", "Please call me back.", "Is that right?",
+    "What can you do about it?",
+    "Can you help me?",
+    "How does this work?",
+    "Please sort it out.",
+    "What do I have to do?",
+    "Could you check, please?",
+    "Can you explain that to me?",
+    "What are my options?",
+    "Please call me back.",
+    "Is that right?",
 )
-THIN = ("Help please.", "{about}.", "Question about {about}", "It does not work", "hello, {about}?", "{about} {about}", "Hi")
+THIN = (
+    "Help please.",
+    "{about}.",
+    "Question about {about}",
+    "It does not work",
+    "hello, {about}?",
+    "{about} {about}",
+    "Hi",
+)
 STRAY = (
-    "I only wanted to say that your hold music is lovely.", "Do you know a good recipe for soup?",
-    "Who won the match last night?", "Are you hiring at the moment?", "What is the weather like at your place?",
+    "I only wanted to say that your hold music is lovely.",
+    "Do you know a good recipe for soup?",
+    "Who won the match last night?",
+    "Are you hiring at the moment?",
+    "What is the weather like at your place?",
 )
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "the weekend", "the first of the month", "last night")
 TIMES = ("twice", "three times", "again and again", "for the second time", "every single day")
@@ -39,7 +71,11 @@ _TONE_WORDS = {
     "confused": r"confus|unsure|uncertain|lost and|elderly|beginner|puzzled",
     "formal": r"formal|business|profession",
 }
-_CHANNEL_WORDS = {"phone": r"phone call|by phone|\bcalls?\b|telephone|voice", "email": r"e-?mail|letter|written", "chat": r"chat|sms|text message|messenger|whatsapp"}
+_CHANNEL_WORDS = {
+    "phone": r"phone call|by phone|\bcalls?\b|telephone|voice",
+    "email": r"e-?mail|letter|written",
+    "chat": r"chat|sms|text message|messenger|whatsapp",
+}
 
 
 def tone_of(text: str) -> str:
@@ -61,4 +97,6 @@ def sentence(parts: Sequence[str]) -> str:
     """Join clauses into text with capitals and full stops."""
     said = [part.strip() for part in parts if part.strip()]
     closed = [part if part[-1] in ".?!,:" else part + "." for part in said]
-    return " ".join(part[0].upper() + part[1:] if i == 0 or closed[i - 1][-1] in ".?!" else part for i, part in enumerate(closed))
+    return " ".join(
+        part[0].upper() + part[1:] if i == 0 or closed[i - 1][-1] in ".?!" else part for i, part in enumerate(closed)
+    )

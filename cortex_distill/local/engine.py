@@ -1,0 +1,142 @@
+"""One engine: a DuckDB instance on the files of one folder, the Cortex functions, and the sessions on it."""
+
+import re
+import threading
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+from fakesnow import info_schema, macros
+from fakesnow.instance import FakeSnow
+from snowflake.connector import SnowflakeConnection
+
+from cortex_distill.errors import SetupError
+from cortex_distill.local.connection import LocalConnection
+from cortex_distill.local.cortex import Cortex, register_json
+from cortex_distill.local.cursor import execute
+from cortex_distill.local.faults import Refused
+from cortex_distill.local.finetune import Jobs
+from cortex_distill.local.locks import Locks
+from cortex_distill.local.protocol import Protocol
+from cortex_distill.local.providers import Provider
+from cortex_distill.local.temporary import PREFIX
+from cortex_distill.local.transport import InProcessConnection
+
+OWN_FILE = "_cortex.db"  # jobs and models; attached as database SNOWFLAKE
+_HOLDER = re.compile(r"PID (\d+)")
+
+
+class Engine:
+    """Everything below the wire for one folder. `connect` gives genuine connections; `close` ends them all."""
+
+    def __init__(self, home: Path, provider: Provider, account: str = "LOCAL") -> None:
+        self.home, self.provider, self.account = home.resolve(), provider, account
+        self.locks = Locks()
+        self._opening = threading.Lock()
+        self._sessions = 0
+        self._connections: list[SnowflakeConnection] = []
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._instance = FakeSnow(db_path=self.home)
+        duck = self._instance.duck_conn
+        duck.execute("SET GLOBAL python_enable_replacements = false")  # a table's name must not find a Python variable
+        try:
+            self._attach(duck)
+        except duckdb.IOException as error:
+            duck.close()
+            raise _in_use(self.home, error) from error
+        self._define(duck)
+        self.protocol = Protocol(self)
+
+    def connect(self, database: str, schema: str) -> SnowflakeConnection:
+        """A SnowflakeConnection of Snowflake's own package, in-process. Creates database and schema if missing."""
+        connection = InProcessConnection(self.protocol, account=self.account, database=database, schema=schema)
+        self._connections.append(connection)
+        return connection
+
+    def session(self, database: str | None, schema: str | None, *, autocommit: bool = True) -> LocalConnection:
+        """The engine's side of a connection."""
+        with self._opening:
+            self._sessions += 1
+            return LocalConnection(
+                self._instance,
+                self._sessions,
+                self.account,
+                database=database,
+                schema=schema,
+                autocommit=autocommit,
+            )
+
+    def close(self) -> None:
+        """End sessions and jobs, release the files. Safe to repeat."""
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+        self.protocol.close()
+        self._jobs.close()
+        self.provider.close()
+        self._instance.duck_conn.close()
+
+    def _attach(self, duck: duckdb.DuckDBPyConnection) -> None:
+        duck.execute(f"ATTACH {_literal(self.home / OWN_FILE)} AS SNOWFLAKE")
+        for file in sorted(self.home.glob("*.db")):
+            if file.name == OWN_FILE:
+                continue
+            name = '"' + file.stem.replace('"', '""') + '"'
+            duck.execute(f"ATTACH {_literal(file)} AS {name}")
+            duck.execute(info_schema.per_db_creation_sql(file.stem))
+            duck.execute(macros.creation_sql(file.stem))
+            self._forget_temporary(duck, file.stem)
+
+    def _forget_temporary(self, duck: duckdb.DuckDBPyConnection, database: str) -> None:
+        """Drop what sessions of a killed process left behind."""
+        query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ? AND starts_with(schema_name, ?)"
+        for (schema,) in duck.execute(query, [database, PREFIX]).fetchall():
+            duck.execute(f'DROP SCHEMA "{database}"."{schema}" CASCADE')
+
+    def _define(self, duck: duckdb.DuckDBPyConnection) -> None:
+        duck.execute(resources.files(__package__).joinpath("macros.sql").read_text("utf-8"))
+        register_json(duck)
+        duck.create_function("system$cancel_all_queries", _nothing_to_cancel, ["BIGINT"], "VARCHAR")  # type: ignore[arg-type]
+        self._jobs = Jobs(duck, self.provider, self.home / "models", self._pairs, self._pairs_check)
+        self._jobs.register(duck)
+        Cortex(self.provider, self._jobs.find).register(duck)
+
+    def _pairs(self, query: str, schema: str) -> list[tuple[str, str]]:
+        """The rows of a fine-tuning query that have both a prompt and a completion."""
+        database, name = schema.split(".", 1)
+        session = self.session(database or None, name or None)
+        try:
+            table = execute(session, query, [], self.locks, lambda _: None).table
+        finally:
+            session.close()
+        names = {column.upper(): place for place, column in enumerate(table.column_names)}
+        missing = [column for column in ("PROMPT", "COMPLETION") if column not in names]
+        if missing:
+            text = f"the query must return columns prompt and completion; missing: {', '.join(missing).lower()}: {query}"
+            raise Refused(text, 100351)
+        prompts, completions = (table.column(names[column]).to_pylist() for column in ("PROMPT", "COMPLETION"))
+        return [(str(one), str(other)) for one, other in zip(prompts, completions, strict=True) if one and other]
+
+    def _pairs_check(self, query: str, schema: str) -> list[tuple[str, str]]:
+        return self._pairs(f"SELECT * FROM ({query.strip().rstrip(';')}) LIMIT 0", schema)
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _nothing_to_cancel(_: int) -> str:
+    return "0 queries canceled"
+
+
+def _in_use(home: Path, error: duckdb.Error) -> SetupError:
+    holder = _HOLDER.search(str(error))
+    by = f" by process {holder[1]}" if holder else ""
+    if "lock" not in str(error):
+        return SetupError(f"the local engine cannot open {home}: {error}")
+    return SetupError(
+        f"the local engine's folder {home} is in use{by}.\n"
+        "One process at a time can use it: wait for it to end, end it, or set DISTILL_HOME to another folder."
+    )
+
+

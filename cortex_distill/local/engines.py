@@ -1,0 +1,80 @@
+"""The engines of this process: one per folder, opened on first use, closed at exit."""
+
+import atexit
+import hashlib
+import logging
+import os
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from snowflake.connector import SnowflakeConnection
+
+from cortex_distill.errors import SetupError
+from cortex_distill.local.engine import Engine
+from cortex_distill.local.providers import Provider
+
+# it warns of every statement that it keeps as text, which is how SHOW and ALTER SESSION are meant to arrive
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+
+class _Opened(NamedTuple):
+    models: str
+    engine: Engine
+    process: int
+
+
+_guard = threading.Lock()
+_open: dict[Path, _Opened] = {}
+
+
+def connect(home: Path, models: str, *, database: str, schema: str) -> SnowflakeConnection:
+    """A connection to the engine of that folder. See `cortex_distill.local.connect`."""
+    with _guard:
+        opened = _open.get(home.resolve())
+        if opened is None:
+            provider = provider_of(models)
+            try:
+                engine = Engine(home, provider, account_of(models))
+            except SetupError:
+                provider.close()
+                raise
+            opened = _open[home.resolve()] = _Opened(models, engine, os.getpid())
+    if opened.models != models:
+        raise SetupError(f"{home} is open in this process with models '{opened.models}', asked for '{models}'")
+    if opened.process != os.getpid():
+        raise SetupError(f"{home} was opened by process {opened.process}, of which this one is a fork; start a new process")
+    return opened.engine.connect(database, schema)
+
+
+@atexit.register
+def close() -> None:
+    """Close every engine of this process."""
+    with _guard:
+        for opened in _open.values():
+            if opened.process == os.getpid():
+                opened.engine.close()
+        _open.clear()
+
+
+def provider_of(models: str) -> Provider:
+    """The provider of a spec. Imported here, so that an engine loads no model library that it does not use."""
+    kind, _, knobs = models.partition(":")
+    try:
+        if models == "gguf":
+            provider: Provider = import_module("cortex_distill.local.providers.gguf").GgufProvider()
+            return provider
+        if kind == "simulated" and (knobs or ":" not in models):
+            simulated: Provider = import_module("cortex_distill.local.providers.simulated").from_spec(models)
+            return simulated
+    except ImportError as error:
+        raise SetupError(f"models '{models}' need a package that is missing: {error}") from error
+    raise SetupError(f"models '{models}' are unknown; use 'gguf', 'simulated' or 'simulated:knob=value,…'")
+
+
+def account_of(models: str) -> str:
+    """The account's name, which says who answers: LOCAL_GGUF, LOCAL_SIMULATED, LOCAL_SIMULATED_1A2B3C."""
+    kind, _, knobs = models.partition(":")
+    suffix = f"_{hashlib.sha256(knobs.encode()).hexdigest()[:6]}" if knobs else ""
+    return f"LOCAL_{kind}{suffix}".upper()

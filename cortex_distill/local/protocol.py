@@ -1,0 +1,137 @@
+"""Snowflake's HTTP protocol as plain functions: a request in, the JSON reply out. Never an HTTP 5xx."""
+
+import gzip
+import json
+import re
+import secrets
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fakesnow.transforms.transforms import SERVER_VERSION
+
+from cortex_distill.local.connection import ROLE, WAREHOUSE, LocalConnection
+from cortex_distill.local.running import Running
+from cortex_distill.local.statements import run_statement
+
+if TYPE_CHECKING:
+    from cortex_distill.local.engine import Engine
+
+Reply = dict[str, Any]
+_TOKEN = re.compile(r'Snowflake Token="(.*)"')
+_RESULT = re.compile(r"/queries/([^/]+)/result")
+_MONITOR = re.compile(r"/monitoring/queries/(.+)")
+_GONE = {"success": False, "code": "390111", "message": "Session no longer exists. New login required.", "data": None}
+_OK = {"success": True, "data": None}
+
+# Snowpark shares one cursor between threads unless the server says otherwise (its server_connection.py);
+# scoped temporary objects are a syntax of Snowflake's own that buys nothing here.
+_PARAMETERS: dict[str, Any] = {
+    "AUTOCOMMIT": True,
+    "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD": 0,
+    "CLIENT_TELEMETRY_ENABLED": False,
+    "TIMEZONE": "Etc/UTC",
+    "PYTHON_SNOWPARK_USE_SCOPED_TEMP_OBJECTS": False,
+    "PYTHON_SNOWPARK_ENABLE_THREAD_SAFE_SESSION": True,
+    "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "arrow",
+}
+
+
+class Request(NamedTuple):
+    """One HTTP request."""
+
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Protocol:
+    """The sessions and statements of one engine, as its clients see them."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._sessions: dict[str, LocalConnection] = {}
+        self._guard = threading.Lock()
+        self.running = Running()
+
+    def handle(self, request: Request) -> Reply:
+        """Answer a request."""
+        if request.path == "/session/v1/login-request":
+            return self._login(_document(request.body), request.query)
+        if request.path.startswith("/telemetry"):
+            return _OK
+        found = _TOKEN.search(request.headers.get("Authorization") or "")
+        token = found[1] if found else ""
+        session = self._sessions.get(token)
+        if session is None:
+            return _OK if "delete" in request.query else _GONE
+        if request.path == "/session":
+            if "delete" in request.query:
+                self._end(token)
+            return _OK
+        return self._statement(session, request)
+
+    def _statement(self, session: LocalConnection, request: Request) -> Reply:
+        if request.path == "/queries/v1/query-request":
+            body = _document(request.body)
+            key = request.query.get("requestId") or secrets.token_hex(16)
+            self.running.start(key, lambda started: run_statement(self._engine, session, body, key, started))
+            return self.running.wait(key, at_once=bool(body.get("asyncExec")))
+        if found := _RESULT.fullmatch(request.path):
+            return self.running.wait(found[1])
+        if found := _MONITOR.fullmatch(request.path):
+            return {"success": True, "data": {"queries": [{"id": found[1], "status": self.running.status(found[1])}]}}
+        if request.path == "/queries/v1/abort-request":
+            self.running.interrupt(str(_document(request.body).get("requestId")))
+            return _OK
+        return _OK if request.path == "/session/heartbeat" else _unknown(request.path)
+
+    def close(self) -> None:
+        """Stop what runs and end all sessions."""
+        self.running.close()
+        for token in list(self._sessions):
+            self._end(token)
+
+    def _end(self, token: str) -> None:
+        with self._guard:
+            session = self._sessions.pop(token, None)
+        if session is not None:
+            session.close()
+
+    def _login(self, body: Reply, query: Mapping[str, str]) -> Reply:
+        wanted = body["data"].get("SESSION_PARAMETERS") or {}
+        names = [query.get(key) for key in ("databaseName", "schemaName")]
+        session = self._engine.session(*map(_stored, names), autocommit=wanted.get("AUTOCOMMIT", True))
+        session.query_tag = str(wanted.get("QUERY_TAG") or "")
+        token = secrets.token_urlsafe(24)
+        self._sessions[token] = session
+        info = {"databaseName": session.database, "schemaName": session.schema}
+        data = {
+            "token": token,
+            "masterToken": token,
+            "serverVersion": SERVER_VERSION,
+            "sessionId": session.number,
+            "validityInSeconds": 4 * 3600,
+            "parameters": [{"name": name, "value": value} for name, value in _PARAMETERS.items()],
+            "sessionInfo": {**info, "warehouseName": WAREHOUSE, "roleName": ROLE},
+        }
+        return {"success": True, "data": data}
+
+
+def _document(body: bytes) -> Reply:
+    if body[:2] == b"\x1f\x8b":
+        body = gzip.decompress(body)
+    document: Reply = json.loads(body) if body else {}
+    return document
+
+
+def _stored(name: str | None) -> str | None:
+    """A name as it is stored: upper case unless quoted."""
+    if not name:
+        return None
+    return name[1:-1] if name.startswith('"') else name.upper()
+
+
+def _unknown(path: str) -> Reply:
+    return {"success": False, "code": "000404", "message": f"the local engine has no {path}", "data": None}

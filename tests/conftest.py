@@ -1,0 +1,111 @@
+"""What tests share: a session on the local engine, and a small experiment that each test may change."""
+
+import os
+import textwrap
+from uuid import uuid4
+
+import pytest
+import yaml
+
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+from cortex_distill.load import load_experiment
+from cortex_distill.run import Run
+from cortex_distill.session import open_session
+
+SMALL = """
+name: shoes
+categories:
+  Wrong size: the shoe is too small or too large and should be exchanged
+  Late delivery: the parcel has not arrived yet
+  Refund: the customer wants the money back
+models: {teacher: llama3.3-70b, judge: llama3.3-70b, student: llama3.1-8b}
+generate:
+  per_category: 8
+  per_call: 4
+  prompt: |
+    Write {{ count }} examples of customer messages to a shoe shop of the category: {{ category }} ({{ definition }}).
+    Answer with a JSON list. Each element has "scenario" and "request".
+judge:
+  thresholds: {realistic: 3, valid: 3}
+  prompt: |
+    Rate this ticket of the category {{ category }} ({{ definition }}) from 1 to 5.
+    Ticket: {{ request }}
+    Answer with JSON only, like {"realistic": 3, "valid": 2}.
+split: {train: 0.75, validation: 0.25}
+prompts:
+  list_only: |
+    Categories:
+    {% for category in categories %}
+    {{ category }}
+    {% endfor %}
+    Answer with the category only.
+    request: {{ request }}
+  with_definitions: |
+    Categories:
+    {% for category, definition in categories.items() %}
+    {{ category }}: {{ definition }}
+    {% endfor %}
+    Answer with the category only.
+    request: {{ request }}
+"""
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Folder of a local engine of its own."""
+    return tmp_path / "engine"
+
+
+@pytest.fixture
+def connect(home, monkeypatch):
+    """Opens sessions on the local engine with simulated models; knobs make the models misbehave."""
+    opened = []
+
+    def open_one(knobs=""):
+        monkeypatch.setenv("DISTILL_MODELS", f"simulated:{knobs}" if knobs else "simulated")
+        opened.append(open_session("local", home=home))
+        return opened[-1]
+
+    yield open_one
+    for session in opened:
+        session.close()
+
+
+@pytest.fixture
+def session(connect):
+    """One session on an engine of its own, with simulated models that behave."""
+    return connect()
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes an experiment file: SMALL with some keys replaced (dotted), or dropped (None)."""
+
+    def write_one(changes=None, name="shoes.yaml"):
+        data = yaml.safe_load(textwrap.dedent(SMALL))
+        for dotted, value in (changes or {}).items():
+            *parents, last = dotted.split(".")
+            place = data
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            if value is None:
+                place.pop(last, None)
+            else:
+                place[last] = value
+        path = tmp_path / name
+        path.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        return path
+
+    return write_one
+
+
+@pytest.fixture
+def make_run(session, write):
+    """A Run on `session` of SMALL with changes."""
+
+    def make(changes=None, session=session, run_id=None):
+        return Run(session, run_id or str(uuid4()), load_experiment(write(changes)), "local")
+
+    return make

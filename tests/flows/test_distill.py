@@ -1,0 +1,143 @@
+"""The whole flow, for real, on the local engine."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect.cli.deploy._models import PrefectYamlModel
+from prefect.flows import load_flow_from_entrypoint
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from cortex_distill.session import open_session
+
+ROOT = Path(__file__).parents[2]
+HOLDOUT = """request,category
+I want my money back for these boots,Refund
+Please refund my order,Refund
+The sandals are too small,Wrong size
+These shoes are two sizes too large,Wrong size
+My parcel has not arrived,Late delivery
+Where is my delivery? It is a week late,Late delivery
+"""
+
+
+@pytest.fixture(scope="module")
+def prefect_server():
+    with prefect_test_harness(server_startup_timeout=180):
+        quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+        with temporary_settings(quiet):
+            yield
+
+
+@pytest.fixture
+def distill(prefect_server, home, monkeypatch):
+    """The flow on an engine of the test's own, with simulated models."""
+    monkeypatch.setenv("DISTILL_MODELS", "simulated")
+    monkeypatch.setenv("DISTILL_HOME", str(home))
+    from flows.distill import distill  # noqa: PLC0415  Prefect reads its settings when the flow is made
+
+    return distill
+
+
+@pytest.fixture
+def config(write, tmp_path):
+    (tmp_path / "rows.csv").write_text(HOLDOUT, encoding="utf-8")
+    return lambda changes=None: str(write({"holdout": {"file": "rows.csv", "about": "six rows"}, **(changes or {})}))
+
+
+def experiments(home):
+    session = open_session("local", home=home)
+    try:
+        rows = session.sql("SELECT * FROM EXPERIMENTS ORDER BY run_id, role, variant, evaluation_set").collect()
+        return [row.as_dict() for row in rows]
+    finally:
+        session.close()
+
+
+def test_one_yaml_in_accuracies_in_experiments_out(distill, config, home):
+    summary = distill(config())
+    rows = experiments(home)
+    arms = {(row["ROLE"], row["VARIANT"], row["EVALUATION_SET"]) for row in rows}
+    assert arms == {
+        (role, variant, rows)
+        for role, variants in (("teacher", 2), ("base student", 2), ("tuned student", 0))
+        for variant in (["list_only", "with_definitions"][:variants] or ["tuned"])
+        for rows in ("holdout", "validation")
+    }
+    assert {row["N"] for row in rows if row["EVALUATION_SET"] == "holdout"} == {6}
+    assert all(0 <= row["ACCURACY_LOW"] <= row["ACCURACY"] <= row["ACCURACY_HIGH"] <= 1 for row in rows)
+    assert "simulated models answered" in summary.warnings[0]
+    assert summary.compared
+
+
+def test_the_same_file_again_makes_no_call_and_records_the_same_figures(distill, config, home):
+    first, second = distill(config()), distill(config())
+    assert first.calls_made > 0
+    assert second.calls_made == 0
+    keys = ("ROLE", "VARIANT", "EVALUATION_SET", "ACCURACY", "N", "CORRECT", "MODEL", "SERVED_BY", "CONFIG_HASH")
+    by_run = {}
+    for row in experiments(home):
+        by_run.setdefault(row["RUN_ID"], []).append([row[key] for key in keys])
+    assert len(by_run) == 2
+    assert by_run[first.run_id] == by_run[second.run_id]
+
+
+def test_one_more_variant_makes_exactly_its_calls(distill, config):
+    distill(config())
+    more = distill(config({"prompts.short": "Sort into: Wrong size, Late delivery, Refund\nrequest: {{ request }}"}))
+    made = [asked.made for asked in more.calls if asked.made]
+    rows = {asked.rows for asked in more.calls if asked.step == "evaluate"}
+    assert rows == set(made)
+    assert len(made) == 2  # teacher and base student
+
+
+def test_base_models_are_evaluated_before_the_job_is_waited_for(distill, config, monkeypatch):
+    import flows.distill as module  # noqa: PLC0415
+
+    order = []
+    for name in ("start_fine_tuning", "evaluate_arm", "wait_for_fine_tuning"):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, name=name, real=real: (order.append(name), real(*a))[1])
+    distill(config())
+    assert order == ["start_fine_tuning", *["evaluate_arm"] * 4, "wait_for_fine_tuning", "evaluate_arm"]
+
+
+@pytest.mark.parametrize("knobs", ["broken_json=0.3,fenced_json=0.3", "transient=0.2", "off_list=0.3,empty=0.1"])
+def test_the_flow_survives_models_that_misbehave(distill, config, home, monkeypatch, knobs):
+    monkeypatch.setenv("DISTILL_MODELS", f"simulated:{knobs}")
+    summary = distill(config())
+    assert len(experiments(home)) == 10
+    assert summary.stages[-1].tickets > 0
+
+
+def test_overrides_are_part_of_the_record(distill, config, home):
+    distill(config(), overrides={"judge.thresholds.realistic": 2})
+    distill(config())
+    assert len({row["CONFIG_HASH"] for row in experiments(home)}) == 2
+
+
+def deployments():
+    return yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+
+
+def test_every_experiment_has_exactly_one_deployment_of_its_name():
+    files = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
+    assert sorted(Path(d["parameters"]["config"]).name for d in deployments()) == files
+    assert all(Path(d["parameters"]["config"]).stem == d["name"] for d in deployments())
+
+
+def test_prefect_knows_every_key_of_prefect_yaml():
+    text = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
+    known = set(PrefectYamlModel.model_validate(yaml.safe_load(text)).deployments[0].model_dump())
+    assert {key for d in deployments() for key in d} <= known
+    assert "{{" not in text.split("deployments:")[1]
+
+
+def test_every_deployment_imports_and_accepts_its_parameters(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+    for deployment in deployments():
+        flow = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
+        flow.validate_parameters(deployment["parameters"])

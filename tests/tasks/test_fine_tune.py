@@ -1,0 +1,82 @@
+"""Fine-tuning: the same training is never started twice, and a failed job says why."""
+
+import pytest
+
+from cortex_distill.errors import StepError
+from cortex_distill.upload import upload
+from tasks import fine_tune
+from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
+from tasks.prepare import prepare_tables
+
+ROWS = [("train", "money back please", "Refund"), ("train", "too small for me", "Wrong size"),
+        ("train", "where is my parcel", "Late delivery"), ("validation", "refund me", "Refund")]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def quick_polls(monkeypatch):
+    monkeypatch.setattr(fine_tune, "SECONDS_BETWEEN_POLLS", 0.05)
+
+
+def with_tickets(run, rows=ROWS):
+    prepare_tables.fn(run)
+    columns = ["run_id", "ticket_id", "category", "request", "split"]
+    upload(run.session, "TICKETS", columns, [(run.id, str(n), c, r, s) for n, (s, r, c) in enumerate(rows)])
+    return run
+
+
+def jobs(run):
+    return run.count("SELECT COUNT(*) FROM FINE_TUNES")
+
+
+def test_the_tuned_student_can_be_asked_by_the_name_that_describe_gives(make_run):
+    run = with_tickets(make_run())
+    tuned = wait_for_fine_tuning.fn(run, start_fine_tuning.fn(run))
+    assert tuned.model.startswith("DISTILL.PUBLIC.SHOES_")
+    assert tuned.trained_tokens > 0
+    reply = run.sql("SELECT AI_COMPLETE(?, 'I want a refund, money back')", tuned.model)[0][0]
+    assert reply.strip('"') in {"Refund", "Wrong size", "Late delivery"}
+
+
+def test_the_same_training_in_another_run_uses_the_job_that_exists(make_run):
+    first, second = with_tickets(make_run()), with_tickets(make_run())
+    started, again = start_fine_tuning.fn(first), start_fine_tuning.fn(second)
+    assert (again.name, again.job_id, again.reused) == (started.name, started.job_id, True)
+    assert jobs(first) == 1
+
+
+@pytest.mark.parametrize("change", [{"fine_tune.max_epochs": 2}, {"models.student": "llama3-8b"}])
+def test_other_options_or_another_base_are_another_training(make_run, change):
+    first, second = with_tickets(make_run()), with_tickets(make_run(change))
+    assert start_fine_tuning.fn(first).job_id != start_fine_tuning.fn(second).job_id
+
+
+def test_other_rows_are_another_training(make_run):
+    first, second = with_tickets(make_run()), with_tickets(make_run(), ROWS[1:])
+    assert start_fine_tuning.fn(first).name != start_fine_tuning.fn(second).name
+
+
+def test_a_job_that_was_started_but_never_written_down_is_found_again(make_run):
+    run = with_tickets(make_run())
+    started = start_fine_tuning.fn(run)
+    run.sql("DELETE FROM FINE_TUNES")  # what a kill between CREATE and INSERT leaves
+    again = start_fine_tuning.fn(run)
+    assert (again.job_id, again.reused, jobs(run)) == (started.job_id, True, 1)
+
+
+def test_a_failed_job_is_an_error_with_its_id_and_message_and_is_started_anew(make_run, monkeypatch):
+    run = with_tickets(make_run())
+    started = start_fine_tuning.fn(run)
+    failed = {"status": "ERROR", "error": {"message": "out of luck"}}
+    with monkeypatch.context() as patch:
+        patch.setattr(fine_tune, "_describe", lambda run, job_id: failed)
+        with pytest.raises(StepError, match=f"{started.job_id} ended as ERROR: out of luck"):
+            wait_for_fine_tuning.fn(run, started)
+    again = start_fine_tuning.fn(run)
+    assert (again.job_id != started.job_id, again.reused) == (True, False)
+
+
+def test_a_quote_in_a_ticket_stays_inside_the_training_rows(make_run):
+    hostile = "it's {{ 7*7 }} $$ \\ \"x\"; DROP TABLE TICKETS"
+    run = with_tickets(make_run(), [("train", hostile, "Refund"), *ROWS])
+    start_fine_tuning.fn(run)
+    assert run.count("SELECT COUNT(*) FROM TRAINING_ROWS WHERE prompt = ?", hostile) == 1
