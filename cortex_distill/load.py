@@ -209,7 +209,7 @@ def _explain(error: Mapping[str, Any], found: _Problems) -> None:
     """One of pydantic's errors in the words of the file."""
     loc: At = error["loc"]
     at = tuple(part for n, part in enumerate(loc) if not (n == 1 and loc[0] == "categories"))  # the union's tag
-    of_key = at[-1:] == ("[key]",)
+    of_key = at[-1:] == ("[key]",) and len(at) > 2 and error["type"] != "extra_forbidden"  # else a key of that name
     at = at[:-1] if of_key else at
     kind, value, context = error["type"], at[-1] if of_key else error["input"], error.get("ctx", {})
     known, description = _field(at[:-1] if kind == "extra_forbidden" else at)
@@ -219,14 +219,12 @@ def _explain(error: Mapping[str, Any], found: _Problems) -> None:
     elif kind == "extra_forbidden":
         if not _is_secret(at[-1]):
             found.at(at, f"no such key; {suggestion(str(at[-1]), known)}")
-    elif kind == "string_unicode":
-        pass  # half a character: said by _look_through, for keys too
     elif kind == "missing":
         found.at(at, f"is missing; write it: {description}")
     elif kind == "string_pattern_mismatch":
         form = "DB.SCHEMA.NAME in plain words" if at[-1] == "table" else "small letters, digits and _, a letter first"
         found.at(at, f"should be {form}, got {_shown(value)}")
-    else:
+    elif kind != "string_unicode":  # half a character: said by _look_through, for keys too
         said = _SAID.get("int_type" if kind == "int_from_float" else kind, error["msg"]).format(**context)
         hint = _quote(value) if kind == "string_type" and not isinstance(value, dict | list | None) else description
         hint = (_number(value) if kind in {"int_type", "float_type"} else "") or hint
@@ -342,7 +340,7 @@ class _Files:
             row = self.row(path, number, line, _labels(data)) if line.strip() else None
             if row:
                 examples.setdefault(row["category"], []).append(row)
-        if not examples:
+        if not content.strip():
             self.found.elsewhere(path, 1, "holds no example; write JSON lines with category, scenario, request")
         return examples
 

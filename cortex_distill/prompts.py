@@ -128,11 +128,7 @@ class _Check:
                 for child in node.nodes:
                     self.expression(child, local, printed=not captured)
             case nodes.For(recursive=False):
-                self.expression(node.iter, local)
-                inner = local | _targets(node.target) | {"loop"}
-                self.expression(node.test, inner)
-                self.body(node.body, inner, captured=captured)
-                self.body(node.else_, local, captured=captured)
+                self.loop(node, local, captured)
             case nodes.If():
                 return self.branches(node, local, captured)
             case nodes.With():
@@ -149,6 +145,13 @@ class _Check:
             case _:
                 self.refuse(node)
         return local
+
+    def loop(self, node: nodes.For, local: frozenset[str], captured: bool) -> None:
+        self.expression(node.iter, local)
+        inner = local | _targets(node.target) | {"loop"}
+        self.expression(node.test, inner)
+        self.body(node.body, inner, captured=captured)
+        self.body(node.else_, local, captured=captured)
 
     def branches(self, node: nodes.If, local: frozenset[str], captured: bool) -> frozenset[str]:
         """A name is local after an `if` only when every branch sets it."""

@@ -101,7 +101,7 @@ def rate_sql(run_id: str, replies: str, criteria: Iterable[str]) -> Sql:
 def keep_sql(run_id: str, thresholds: Mapping[str, float]) -> Sql:
     """Keep a ticket that reaches every threshold; else name the first one that it misses, with both numbers."""
     misses = [
-        Sql(f"WHEN {score(name)} < ? THEN CONCAT(?, {score(name)}::STRING, ?)", (bar, f"judge: {name} ", f" < {bar:g}"))
+        Sql(f"WHEN {score(name)} < ? THEN CONCAT(?, {given(name)}, ?)", (bar, f"judge: {name} ", f" < {bar:g}"))
         for name, bar in thresholds.items()
     ]
     reason = join(misses, " ")
@@ -115,4 +115,9 @@ def keep_sql(run_id: str, thresholds: Mapping[str, float]) -> Sql:
 
 def score(criterion: str, rating: str = "rating") -> str:
     """One criterion of a rating as a number; NULL if it is missing or no number (`"4"` counts as 4)."""
-    return f"TRY_TO_DOUBLE({rating}[{literal(criterion)}]::STRING)"
+    return f"TRY_TO_DOUBLE({given(criterion, rating)})"
+
+
+def given(criterion: str, rating: str = "rating") -> str:
+    """One criterion of a rating as the judge wrote it."""
+    return f"{rating}[{literal(criterion)}]::STRING"

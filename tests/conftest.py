@@ -102,10 +102,10 @@ def write(tmp_path):
 
 
 @pytest.fixture
-def make_run(session, write):
-    """A Run on `session` of SMALL with changes."""
+def make_run(connect, write):
+    """A Run of SMALL with changes, on a session with simulated models."""
 
-    def make(changes=None, session=session, run_id=None):
-        return Run(session, run_id or str(uuid4()), load_experiment(write(changes)), "local")
+    def make(changes=None, session=None):
+        return Run(session or connect(), str(uuid4()), load_experiment(write(changes)), "local")
 
     return make

@@ -1,16 +1,22 @@
 """Bind values: from the connector's wire form to Python, from Python to typed SQL literals."""
 
 import datetime
+import re
+import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from fakesnow.converter import from_binding
 from sqlglot import exp
+from sqlglot.dialects import Snowflake
+from sqlglot.tokens import TokenType
 
-from cortex_distill.local.faults import Refused
+from cortex_distill.local.faults import Refused, unsupported
 
 Columns = list[list[Any]]
+_MARK = f"bind-{uuid.uuid4().hex}-"  # no text of a statement can hold it by chance
+_QUESTION_MARKS = (TokenType.PLACEHOLDER, TokenType.QDCOLON)  # the latter is ?::, which sqlglot reads as one
 
 
 def from_wire(bindings: Mapping[str, Mapping[str, Any]]) -> tuple[list[Any], Columns | None]:
@@ -35,16 +41,42 @@ def _value(kind: str, value: str | None) -> Any:
     return from_binding({"type": kind, "value": value})
 
 
-def fill(tree: exp.Expr, values: Sequence[Any]) -> exp.Expr:
-    """Put the values where the question marks are: as literals, so that no later rewriting can renumber them."""
-    places = [node for node in tree.walk(bfs=False) if isinstance(node, exp.Placeholder)]
-    if len(places) != len(values):
-        message = f"SQL compilation error: {len(places)} bind variables in the text, {len(values)} values given"
+def mark(sql: str) -> tuple[str, int]:
+    """The text with every question mark as a text literal of its own, and how many there are.
+
+    The parser puts arguments in an order of its own and writes some twice; a named place survives both.
+    """
+    if "?" not in sql:
+        return sql, 0
+    done, at, count = [], 0, 0
+    for token in Snowflake().tokenize(sql):
+        if token.token_type in _QUESTION_MARKS:
+            done += [sql[at : token.start], f"'{_MARK}{count}' "]
+            at, count = token.start + 1, count + 1
+    return "".join(done) + sql[at:], count
+
+
+def marked(tree: exp.Expr) -> list[tuple[exp.Literal, int]]:
+    """The places of binds in a parsed statement, with their numbers from 0."""
+    literals = [node for node in tree.find_all(exp.Literal) if str(node.this).startswith(_MARK)]
+    return [(node, int(str(node.this)[len(_MARK) :])) for node in literals]
+
+
+def unmark(text: str) -> str:
+    """Question marks again, for people."""
+    return re.sub(f"'{_MARK}\\d+'", "?", text, flags=re.IGNORECASE)
+
+
+def fill(tree: exp.Expr, values: Sequence[Any], count: int) -> exp.Expr:
+    """Put the values where the marks are: as typed literals, so that no later rewriting can move them."""
+    if count != len(values):
+        message = f"SQL compilation error: {count} bind variables in the text, {len(values)} values given"
         raise Refused(message, 2049, "42601")
-    if len(places) == 1 and places[0] is tree:
-        return literal(values[0])
-    for place, value in zip(places, values, strict=True):
-        place.replace(literal(value))
+    places = marked(tree)
+    if {number for _, number in places} != set(range(count)):
+        raise unsupported("a bind variable at this place of the statement")
+    for place, number in places:
+        place.replace(literal(values[number]))
     return tree
 
 

@@ -6,6 +6,8 @@ Out:  the same with `_cortex_call(model, prompt, settings)`; settings is a JSON 
 
 import json
 import re
+import uuid
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sqlglot import exp
@@ -14,7 +16,8 @@ from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.response_format import schema_of
 
 CALL, TOKENS, FINETUNE = "_CORTEX_CALL", "_CORTEX_TOKENS", "_CORTEX_FINETUNE"
-_RENDERED = re.compile(rf"\b(?:{CALL}|{TOKENS}|{FINETUNE})\(", re.IGNORECASE)
+_ID = re.compile(r"call-[0-9a-f]{32}")
+_TWICE = "DuckDB would call the model more than once per row; select the call into a column of its own first"
 _AI_ARGUMENTS = ("model", "prompt", "model_parameters", "response_format", "show_details")
 _AI_NAMED = (*_AI_ARGUMENTS, "return_error_details")
 _LEGACY = ("COMPLETE", "TRY_COMPLETE", "COUNT_TOKENS", "FINETUNE")
@@ -31,6 +34,13 @@ class Settings(NamedTuple):
     details: bool
     errors: bool
     schema_name: str
+    id: str
+    """Of this place in the statement, for `guard`."""
+
+
+def new_id() -> str:
+    """An id that `guard` recognises."""
+    return f"call-{uuid.uuid4().hex}"
 
 
 def translate(node: exp.Expr, schema_name: str) -> exp.Expr:
@@ -46,6 +56,8 @@ def translate(node: exp.Expr, schema_name: str) -> exp.Expr:
         return _ai_complete(node, schema_name)
     if name == "AI_COUNT_TOKENS" or (in_cortex and name == "COUNT_TOKENS"):
         return _count_tokens(node, name)
+    if name == "PROMPT" and node.expressions:
+        return _prompt(node)
     if in_cortex and name in ("COMPLETE", "TRY_COMPLETE"):
         return _complete(node, name, schema_name)
     if in_cortex and name == "FINETUNE":
@@ -72,7 +84,7 @@ def _complete(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     form = parameters.pop("response_format", None)
     schema = dict(schema_of(form)) if form is not None else None
     details = options is not None and schema is None
-    settings = Settings(name, parameters, schema, details, False, schema_name)
+    settings = Settings(name, parameters, schema, details, False, schema_name, new_id())
     return _call(arguments[0], arguments[1], settings, json_result=False)
 
 
@@ -94,7 +106,7 @@ def _ai_complete(node: exp.Expr, schema_name: str) -> exp.Expr:
     form = values.get("response_format")
     schema = dict(schema_of(form)) if form is not None else None
     details, errors = bool(values.get("show_details")), bool(values.get("return_error_details"))
-    settings = Settings("AI_COMPLETE", parameters, schema, details, errors, schema_name)
+    settings = Settings("AI_COMPLETE", parameters, schema, details, errors, schema_name, new_id())
     return _call(given["model"], given["prompt"], settings, json_result=bool(details or errors or schema))
 
 
@@ -123,6 +135,14 @@ def _finetune(node: exp.Expr, schema_name: str) -> exp.Expr:
     padding = [exp.Null() for _ in range(6 - len(arguments))]
     cells = exp.Anonymous(this="LIST_VALUE", expressions=[*map(as_json_text, arguments), *padding])
     return exp.Anonymous(this=FINETUNE, expressions=[cells, exp.Literal.string(schema_name)])
+
+
+def _prompt(node: exp.Expr) -> exp.Expr:
+    """PROMPT('… {0}', x): an object, which is filled in when the model is called."""
+    template, *arguments = _positional(node, "PROMPT")
+    filled = exp.Anonymous(this="JSON_ARRAY", expressions=[as_json_text(argument) for argument in arguments])
+    pairs = [exp.Literal.string("template"), as_json_text(template), exp.Literal.string("args"), filled]
+    return exp.Anonymous(this="JSON_OBJECT", expressions=pairs)
 
 
 def _positional(node: exp.Expr, name: str) -> list[exp.Expr]:
@@ -171,16 +191,39 @@ def _wrong_arguments(name: str, what: str) -> Refused:
 
 def count(tree: exp.Expr) -> int:
     """Number of Cortex calls that the translated statement should make per row."""
-    return sum(isinstance(node, exp.Anonymous) and str(node.this).upper() in (CALL, TOKENS, FINETUNE) for node in tree.walk())
+    return sum(map(_is_call, tree.walk()))
 
 
-def guard(rendered: str, expected: int) -> None:
-    """Refuse a statement whose DuckDB text calls a model more often than the Snowflake text did."""
-    if len(_RENDERED.findall(rendered)) > expected:
-        raise unsupported(
-            "this use of a Cortex function, because DuckDB would call the model more than once per row;"
-            " select the call into a column of its own first"
-        )
+def guard(translated: exp.Expr, plan_of: Callable[[str], str]) -> None:
+    """Refuse a statement in which DuckDB would make one call of the text more than once per row.
+
+    `plan_of` gives DuckDB's serialized plan of a query: macros and functions like NULLIF copy their argument there.
+    """
+    if not count(translated):
+        return
+    texts = [translated.sql("duckdb")]
+    texts += [plan_of(query.sql("duckdb")) for query in _outermost_queries(translated) if count(query)]
+    for text in texts:
+        ids = _ID.findall(text)
+        if len(set(ids)) < len(ids):
+            raise unsupported(f"a Cortex function here, because {_TWICE}")
+    for node in translated.find_all(exp.Anonymous):
+        if _is_call(node) and not node.find_ancestor(exp.Query) and not _is_bare(node):
+            raise unsupported("a Cortex function inside an expression of UPDATE or MERGE; call it in a subquery")
+
+
+def _outermost_queries(tree: exp.Expr) -> list[exp.Expr]:
+    return [node for node in tree.find_all(exp.Query) if not node.find_ancestor(exp.Query)]
+
+
+def _is_bare(node: exp.Expr) -> bool:
+    while isinstance(node.parent, exp.Cast | exp.Paren):
+        node = node.parent
+    return isinstance(node.parent, exp.EQ | exp.Tuple)
+
+
+def _is_call(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and str(node.this).upper() in (CALL, TOKENS, FINETUNE)
 
 
 def materialize(tree: exp.Expr) -> None:

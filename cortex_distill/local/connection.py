@@ -27,6 +27,7 @@ class LocalConnection(FakeSnowflakeConnection):
         self.temporary = TemporaryTables(number)
         self._idle: list[duckdb.DuckDBPyConnection] = []
         root = instance.duck_conn.cursor()
+        self.reserved = _reserved(root)
         super().__init__(root, instance.results_cache, db_path=instance.db_path, **options)
 
     def facts(self) -> dict[str, str | None]:
@@ -74,3 +75,8 @@ class LocalConnection(FakeSnowflakeConnection):
             for duck in self._idle:
                 duck.close()
             super().close(retry)
+
+
+def _reserved(duck: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    query = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
+    return frozenset(word for (word,) in duck.execute(query).fetchall())

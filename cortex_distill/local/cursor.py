@@ -9,13 +9,13 @@ import duckdb
 import pyarrow as pa
 from fakesnow import statement_type
 from fakesnow.cursor import FakeSnowflakeCursor
-from fakesnow.dialect import parse_one
+from fakesnow.dialect import parse
 from sqlglot import exp
 from sqlglot import parse_one as parse_any
 
 from cortex_distill.local import binds, calls, commands
 from cortex_distill.local.connection import LocalConnection
-from cortex_distill.local.faults import unsupported
+from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.functions import create_function
 from cortex_distill.local.locks import Locks
 from cortex_distill.local.merge import run_merge
@@ -23,8 +23,6 @@ from cortex_distill.local.repair import repair
 from cortex_distill.local.results import Described, Plain, describe, query
 
 _SCOPED = re.compile(r"^(\s*create\s+(?:or\s+replace\s+)?)scoped\s+", re.IGNORECASE)
-# sqlglot reads ?:: as another dialect's cast; texts and comments are matched first, so that they stay as they are
-_BIND_CAST = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"]|\"\")*\"|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/|\?::", re.DOTALL)
 _REFUSED = ("CALL", "EXECUTE", "COPY", "DECLARE", "LIST", "GET")
 PATIENCE = 30.0  # seconds that a statement waits for a concurrent writer, as Snowflake queues on a table's lock
 _TRANSACTION = (exp.Transaction, exp.Commit, exp.Rollback)
@@ -48,16 +46,14 @@ class LocalCursor(FakeSnowflakeCursor):
         super().__init__(conn=session, duck_conn=Plain(duck))  # type: ignore[arg-type]
         self._columns: Sequence[Described] | None = None
 
-    def prepared(self, sql: str) -> exp.Expr:
-        """The parsed statement, session variables filled in."""
-        text = _SCOPED.sub(r"\1", sql)
-        if "?::" in text:
-            text = _BIND_CAST.sub(lambda found: "? ::" if found[0] == "?::" else found[0], text)
-        tree = parse_one(text)
+    def prepared(self, sql: str) -> tuple[exp.Expr, int]:
+        """The parsed statement, session variables filled in, and the number of its binds, which are marked."""
+        text, count = binds.mark(_SCOPED.sub(r"\1", sql))
+        tree = _only(parse(text))
         if isinstance(tree, exp.Command) and str(tree.this).upper() in _REFUSED:
             raise unsupported(sql.strip().split("\n")[0][:200])
         _name_columns(tree)
-        return commands.fill_variables(tree, self._conn.values)
+        return commands.fill_variables(tree, self._conn.values), count
 
     def answer(self, sql: str) -> Result:
         """Run DuckDB text."""
@@ -75,7 +71,7 @@ class LocalCursor(FakeSnowflakeCursor):
             create_function(tree, self._duck_conn, self.translated)
             return self.answer(commands.DONE)
         if isinstance(tree, exp.Merge):
-            return self.answer(run_merge(tree, self._duck_conn, self.translated))._replace(kind=kind)
+            return self.answer(run_merge(tree, self._duck_conn, self._guarded))._replace(kind=kind)
         self._run_translated(tree)
         if isinstance(tree, _TRANSACTION):
             session.open_transaction = isinstance(tree, exp.Transaction)
@@ -84,19 +80,32 @@ class LocalCursor(FakeSnowflakeCursor):
     def _run_translated(self, tree: exp.Expr) -> None:
         tree = repair(tree, self._conn.facts())
         self.check_db_and_schema(tree)
-        expected = calls.count(tree)
         for part in self._transform_explode(tree):
             translated = self._transform(part, None)
-            calls.guard(translated.sql("duckdb"), expected)
+            calls.guard(translated, self._plan)
             self._execute(translated)
 
     def translated(self, tree: exp.Expr) -> exp.Expr:
         """The DuckDB form of a piece of Snowflake SQL."""
         tree = repair(tree, self._conn.facts())
-        expected = calls.count(tree)
         self.check_db_and_schema(tree)
-        done = self._transform(tree, None)
-        calls.guard(done.sql("duckdb"), expected)
+        return self._transform(tree, None)
+
+    def _guarded(self, tree: exp.Expr) -> exp.Expr:
+        done = self.translated(tree)
+        calls.guard(done, self._plan)
+        return done
+
+    def _plan(self, sql: str) -> str:
+        rows = self._duck_conn.execute("SELECT json_serialize_plan(?, optimize := true)", [sql]).fetchall()
+        return str(rows[0][0])
+
+    def _transform(self, expression: exp.Expr, params: Any) -> exp.Expr:
+        """fakesnow's rewriting; then names that DuckDB reserves and Snowflake does not (AT, END, …) are quoted."""
+        done = super()._transform(expression, params)
+        for name in done.find_all(exp.Identifier):
+            if str(name.this).lower() in self._conn.reserved:
+                name.set("quoted", True)
         return done
 
     def _evaluate(self, value: exp.Expr) -> object:
@@ -123,12 +132,22 @@ class LocalCursor(FakeSnowflakeCursor):
         self._last_sql, self._last_params, self._last_transformed = sql, None, transformed
 
 
+def _only(trees: Sequence[exp.Expr | None]) -> exp.Expr:
+    found = [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+    if not found:
+        raise Refused("SQL compilation error:\nsyntax error: the statement is empty", 900, "42000")
+    if len(found) > 1:
+        message = f"Actual statement count {len(found)} did not match the desired statement count 1."
+        raise Refused(message, 8, "0A000")
+    return found[0]
+
+
 def _name_columns(tree: exp.Expr) -> None:
     """A column without a name is called by its text, in capitals."""
     if isinstance(tree, exp.Query):
         for column in list(tree.selects):
             if not isinstance(column, exp.Alias | exp.Column | exp.Star) and isinstance(column.parent, exp.Select):
-                name = column.sql("snowflake").upper()[:255]
+                name = binds.unmark(column.sql("snowflake")).upper()[:255]
                 column.replace(exp.alias_(column.copy(), name, quoted=True))
 
 
@@ -172,7 +191,8 @@ def execute(session: LocalConnection, sql: str, values: Sequence[Any], locks: Lo
 
 def _attempt(session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]) -> Result:
     with session.lane(transaction=False) as duck:
-        tree = binds.fill(LocalCursor(session, duck).prepared(sql), values)
+        tree, count = LocalCursor(session, duck).prepared(sql)
+    tree = binds.fill(tree, values, count)
     with session.lane(transaction=isinstance(tree, _TRANSACTION)) as duck, locks.of(tree, session):
         started(duck)
         return LocalCursor(session, duck).run(tree)

@@ -9,12 +9,13 @@ import duckdb
 from fakesnow import info_schema, macros
 from fakesnow.instance import FakeSnow
 from snowflake.connector import SnowflakeConnection
+from snowflake.connector.errors import ProgrammingError
 
 from cortex_distill.errors import SetupError
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cortex import Cortex, register_json
 from cortex_distill.local.cursor import execute
-from cortex_distill.local.faults import Refused
+from cortex_distill.local.faults import Refused, as_refused
 from cortex_distill.local.finetune import Jobs
 from cortex_distill.local.locks import Locks
 from cortex_distill.local.protocol import Protocol
@@ -107,6 +108,8 @@ class Engine:
         session = self.session(database or None, name or None)
         try:
             table = execute(session, query, [], self.locks, lambda _: None).table
+        except (duckdb.Error, ProgrammingError) as error:  # only Refused gets through DuckDB with its number
+            raise as_refused(error) or error from error
         finally:
             session.close()
         names = {column.upper(): place for place, column in enumerate(table.column_names)}

@@ -50,6 +50,8 @@ def _of_duckdb(error: duckdb.Error) -> Refused:
     first = text.split("\n", 1)[0]
     if isinstance(error, duckdb.CatalogException):
         return Refused(f"SQL compilation error:\n{first}", *_catalog_code(text))
+    if "has side effects" in text:
+        return unsupported("the alias of a Cortex call in the same SELECT; select the call in a subquery first")
     if isinstance(error, duckdb.BinderException):
         return Refused(f"SQL compilation error:\n{first}", 2028, "42601")
     if isinstance(error, duckdb.ParserException):

@@ -65,7 +65,7 @@ class Jobs:
 
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make FINETUNE known to DuckDB."""
-        takes = ["VARCHAR[]", "VARCHAR"]
+        takes = ["JSON[]", "VARCHAR"]
         duck.create_function(calls.FINETUNE, self.call, takes, "VARCHAR", null_handling="special", side_effects=True)  # type: ignore[arg-type]
 
     def call(self, cells: list[str | None], schema: str) -> str:

@@ -24,16 +24,19 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_entries(j) AS (
             struct_pack(k := NULL::VARCHAR, p := '[' || (i - 1)::VARCHAR || ']', i := (i - 1)::BIGINT, v := x))
         ELSE [] END);
 
-CREATE OR REPLACE MACRO _fs_global.main._sf_at(input, path) AS
-    json_extract(to_json(input), '$' || CASE WHEN coalesce(path, '') = '' THEN '' ELSE '.' || path END);
+CREATE OR REPLACE MACRO _fs_global.main._sf_at(j, path) AS
+    json_extract(j, '$' || CASE WHEN coalesce(path, '') = '' THEN '' ELSE '.' || path END);
 
+-- The input is written once, so that a model call in it is made once. Inner names are ones that no table has.
 CREATE OR REPLACE MACRO _fs_global.main._sf_flatten(input, path, is_outer) AS TABLE
-    SELECT hash(to_json(input))::UBIGINT::HUGEINT % 9223372036854775807 AS SEQ,
-           e.k AS KEY, e.p AS PATH, e.i AS INDEX, e.v AS VALUE, to_json(input) AS THIS
-    FROM (SELECT unnest(
-        CASE WHEN is_outer AND len(coalesce(_fs_global.main._sf_entries(_fs_global.main._sf_at(input, path)), [])) = 0
-             THEN [struct_pack(k := NULL::VARCHAR, p := NULL::VARCHAR, i := NULL::BIGINT, v := NULL::JSON)]
-             ELSE _fs_global.main._sf_entries(_fs_global.main._sf_at(input, path)) END, recursive := false) AS e);
+    SELECT _sf_seq AS SEQ, _sf_e.k AS KEY, _sf_e.p AS PATH, _sf_e.i AS INDEX, _sf_e.v AS VALUE, _sf_j AS THIS
+    FROM (
+        SELECT _sf_j, hash(_sf_j)::HUGEINT % 9223372036854775807 AS _sf_seq, unnest(
+            CASE WHEN is_outer AND len(coalesce(_sf_found, [])) = 0
+                 THEN [struct_pack(k := NULL::VARCHAR, p := NULL::VARCHAR, i := NULL::BIGINT, v := NULL::JSON)]
+                 ELSE _sf_found END, recursive := false) AS _sf_e
+        FROM (SELECT _sf_j, _fs_global.main._sf_entries(_fs_global.main._sf_at(_sf_j, path)) AS _sf_found
+              FROM (SELECT to_json(input) AS _sf_j)));
 
 CREATE OR REPLACE MACRO _fs_global.main._sf_size(x) AS
     CASE json_type(to_json(x)) WHEN 'ARRAY' THEN json_array_length(to_json(x)) END;

@@ -21,6 +21,7 @@ Reply = dict[str, Any]
 _TOKEN = re.compile(r'Snowflake Token="(.*)"')
 _RESULT = re.compile(r"/queries/([^/]+)/result")
 _MONITOR = re.compile(r"/monitoring/queries/(.+)")
+_RESULT_SCAN = re.compile(r"\s*select \* from table\(result_scan\('([^']+)'\)\)\s*", re.IGNORECASE)
 _GONE = {"success": False, "code": "390111", "message": "Session no longer exists. New login required.", "data": None}
 _OK = {"success": True, "data": None}
 
@@ -76,6 +77,8 @@ class Protocol:
         if request.path == "/queries/v1/query-request":
             body = _document(request.body)
             key = request.query.get("requestId") or secrets.token_hex(16)
+            if earlier := _RESULT_SCAN.fullmatch(body.get("sqlText") or ""):
+                return self.running.wait(earlier[1])
             self.running.start(key, lambda started: run_statement(self._engine, session, body, key, started))
             return self.running.wait(key, at_once=bool(body.get("asyncExec")))
         if found := _RESULT.fullmatch(request.path):

@@ -144,7 +144,12 @@ def _cast(node: exp.Expr) -> exp.Expr:
     return new if new is not node else repair_text.cast(node)
 
 
+def _refuse(node: exp.Expr) -> exp.Expr:
+    raise unsupported(node.sql("snowflake"))
+
+
 _RULES: dict[type[exp.Expr], Rule] = {
+    **dict.fromkeys((exp.Typeof, exp.ArraySlice, exp.ArrayConcat, exp.ArrayToString), _refuse),
     **repair_json.RULES,
     **repair_text.RULES,
     exp.Anonymous: _anonymous,

@@ -4,6 +4,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from fakesnow.arrow import to_sf
 
 Described = tuple[Any, ...]
 """A row of DuckDB's DESCRIBE: name, type, and four more."""
@@ -84,3 +85,18 @@ def _cast(name: str, kind: str) -> str | None:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def wire_table(table: pa.Table, rowtype: list[Any]) -> pa.Table:
+    """The table as the connector decodes it. fakesnow's own turns a NULL timestamp into 1970."""
+    sent = to_sf(table, rowtype)
+    for place, column in enumerate(table.columns):
+        if pa.types.is_timestamp(column.type) and column.null_count:
+            struct = sent.column(place).combine_chunks()
+            masked = pa.StructArray.from_arrays(
+                [struct.field(part) for part in range(struct.type.num_fields)],
+                fields=list(struct.type),
+                mask=column.combine_chunks().is_null(),
+            )
+            sent = sent.set_column(place, sent.schema.field(place), masked)
+    return sent

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 from fakesnow import statement_type
-from fakesnow.arrow import to_ipc, to_sf
+from fakesnow.arrow import to_ipc
 from fakesnow.rowtype import describe_as_rowtype
 from sqlglot import exp
 
@@ -16,7 +16,7 @@ from cortex_distill.local import binds
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import LocalCursor, Result, execute
 from cortex_distill.local.faults import Refused, as_refused
-from cortex_distill.local.results import describe
+from cortex_distill.local.results import describe, wire_table
 
 if TYPE_CHECKING:
     from cortex_distill.local.engine import Engine
@@ -74,7 +74,7 @@ def _rows(result: Result, rowtype: list[Any]) -> Reply:
     if result.kind in statement_type.DML_TYPE_IDS:
         cells = [[None if cell is None else str(cell) for cell in row.values()] for row in table.to_pylist()]
         return {**size, "queryResultFormat": "json", "rowset": cells}
-    encoded = base64.b64encode(to_ipc(to_sf(table, rowtype))).decode() if table.num_columns else ""
+    encoded = base64.b64encode(to_ipc(wire_table(table, rowtype))).decode() if table.num_columns else ""
     return {**size, "queryResultFormat": "arrow", "rowsetBase64": encoded}
 
 
@@ -82,11 +82,9 @@ def _describe(session: LocalConnection, sql: str, key: str) -> Reply:
     """The columns that a query would have; for other statements one column of the kind that they return."""
     with session.lane(transaction=False) as duck:
         cursor = LocalCursor(session, duck)
-        tree = cursor.prepared(sql)
+        tree, count = cursor.prepared(sql)
         kind = statement_type.statement_type_id(tree)
-        places = [node for node in tree.walk() if isinstance(node, exp.Placeholder)]
-        for place in places:
-            place.replace(exp.Null())
+        tree = binds.fill(tree, [None] * count, count)
         if isinstance(tree, exp.Query):
             session.temporary.rewrite(tree, duck, session.database, session.schema)
             columns = describe(duck, cursor.translated(tree).sql("duckdb"))
@@ -94,7 +92,7 @@ def _describe(session: LocalConnection, sql: str, key: str) -> Reply:
             text = """0 AS "number of rows inserted\"""" if isinstance(tree, exp.Insert) else "'' AS \"status\""
             columns = describe(duck, f"SELECT {text}")
     head = _head(session, kind, describe_as_rowtype(list(columns)), key)
-    binding = {"numberOfBinds": len(places), "arrayBindSupported": kind == statement_type.INSERT}
+    binding = {"numberOfBinds": count, "arrayBindSupported": kind == statement_type.INSERT}
     empty: Reply = {"total": 0, "returned": 0, "queryResultFormat": "json", "rowset": []}
     if kind == statement_type.SELECT:
         empty = {"total": 0, "returned": 0, "queryResultFormat": "arrow", "rowsetBase64": ""}
@@ -105,7 +103,7 @@ def _insert_many(engine: "Engine", session: LocalConnection, sql: str, columns: 
     """An array insert: INSERT INTO t VALUES (?, …) goes in as one Arrow table, anything else row by row."""
     with session.lane(transaction=False) as duck:
         cursor = LocalCursor(session, duck)
-        tree = cursor.prepared(sql)
+        tree, _ = cursor.prepared(sql)
         if _is_plain_insert(tree):
             session.temporary.rewrite(tree, duck, session.database, session.schema)
             target = cursor.translated(tree).this.sql("duckdb")
@@ -134,7 +132,7 @@ def _is_plain_insert(tree: exp.Expr) -> bool:
     if not isinstance(tree, exp.Insert) or not isinstance(tree.expression, exp.Values):
         return False
     tuples = tree.expression.expressions
-    return len(tuples) == 1 and all(isinstance(part, exp.Placeholder) for part in tuples[0].expressions)
+    return len(tuples) == 1 and len(binds.marked(tuples[0])) == len(tuples[0].expressions)
 
 
 def _inserted(cursor: LocalCursor, count: int) -> Result:

@@ -73,7 +73,7 @@ def read(make_run):
         run.sql("CREATE OR REPLACE TEMPORARY TABLE REPLIES_x (row_key STRING, completion_key STRING, reply STRING)")
         columns = ["row_key", "category", "draw", "attributes", "prompt"]
         upload(run.session, "CALLS_x", columns, [(str(n), "Refund", n, "{}", "p") for n in range(len(replies))])
-        rows = [(str(n), f"{n:064d}", reply) for n, reply in enumerate(replies)]
+        rows = [(str(n), f"{n:016d}", reply) for n, reply in enumerate(replies)]
         upload(run.session, "REPLIES_x", ["row_key", "completion_key", "reply"], rows)
         for statement in (insert_sql(run.id, "CALLS_x", "REPLIES_x"), mark_duplicates_sql(run.id)):
             run.sql(statement.text, *statement.binds)

@@ -93,6 +93,8 @@ def _load(path: Path, key: str) -> Any:
     params.n_ctx, params.n_parallel, params.n_batch, params.n_ubatch = CONTEXT, 1, 512, 512
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = min(2, os.cpu_count() or 1)
     params.verbosity, params.warmup, params.no_perf, params.ui = 0, False, True, False
+    # With flash attention a reply depends on how much of its prompt was cached (log-probabilities move by 0.1 to 0.3).
+    params.flash_attn_type = llama.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cache_ram_mib = 0  # the one slot keeps the last prompt; a second store would only cost memory
     params.api_keys = [key]
     return llama.Server(params)

@@ -5,11 +5,13 @@ from hashlib import blake2b
 
 from cortex_distill.local.providers import Call
 
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)
+
 
 def fingerprint(call: Call) -> bytes:
     """16 bytes that stand for model, messages, parameters and schema; not for the weights folder's place."""
     asked = [call.model, [dict(m) for m in call.messages], dict(call.parameters), call.schema]
-    text = json.dumps(asked, sort_keys=True, default=str)
+    text = _ENCODER.encode(asked)
     return blake2b(text.encode(), digest_size=16).digest()
 
 

@@ -19,7 +19,8 @@ _ABOUT = re.compile(
     r"\b(?:promoting|about|regarding|announcing|offering|to thank|apologi[sz]ing for)\s+([^.\n]{3,120})", re.I
 )
 _SMALL = (
-    "I am happy to help. Could you tell me a little more?", "Thank you for your message. What exactly would you like to know?",
+    "I am happy to help. Could you tell me a little more?",
+    "Thank you for your message. What exactly would you like to know?",
     "That is a good question, and the answer depends on the details.", "Certainly! Please share some context first.",
 )  # fmt: skip
 

@@ -19,11 +19,11 @@ _PAIR = re.compile(
     r"\W{0,4}(?:category|label|answer|output|class|topic|a)\b\W{0,3}:\s*([^\n]+)$",
     re.I | re.M,
 )
-_ARROW = re.compile(r"^\W{0,4}(.+?)\s*(?:->|=>|→)\s*([^\n]+)$", re.M)
+_ARROW = re.compile(r"^\W{0,4}([^\n]{3,400}?)\s?(?:->|=>|→)\s?([^\n]{1,150})$", re.M)
 _REST = re.compile(r"^\W*(?:other|others|none|misc|miscellaneous|something else|general|unknown)\b", re.I)
 _STRICT = (
     r"\bonly\b|\bjust the\b",
-    r"no other words|nothing else|no explanation|without (?:any )?explanation|do not explain|don't explain|no punctuation",
+    r"no other words|nothing else|no (?:explanation|punctuation)|without (?:any )?explanation|(?:not|n't) explain",
     r"\bexactly\b|verbatim|as written|as spelled|word for word|character for character",
 )
 _AROUND = (

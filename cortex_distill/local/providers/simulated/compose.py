@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 from cortex_distill.local.providers import Call
@@ -72,12 +73,17 @@ def _temperature(call: Call) -> float:
 def _task(prompt: Prompt, schema: Schema | None) -> str:
     if schema is not None:
         return _task_of_schema(prompt, schema)
-    rates = bool(_RATE.search(prompt.frame)) and bool(_JSON.search(prompt.frame))
-    if rates and (_NUMBERS.search(prompt.frame) or (_SCALE.search(prompt.frame) and criteria_in(prompt.frame))):
+    named = _task_in(prompt.frame)
+    return named or ("classify" if labels_in(prompt.before) or labels_in(prompt.frame) else "chat")
+
+
+@lru_cache(maxsize=2048)
+def _task_in(frame: str) -> str:
+    if not _JSON.search(frame):
+        return ""
+    if _RATE.search(frame) and (_NUMBERS.search(frame) or (_SCALE.search(frame) and criteria_in(frame))):
         return "judge"
-    if _JSON.search(prompt.text) and wants_tickets(prompt.before):
-        return "write"
-    return "classify" if labels_in(prompt.before) or labels_in(prompt.frame) else "chat"
+    return "write" if wants_tickets(frame) else ""
 
 
 def _task_of_schema(prompt: Prompt, schema: Schema) -> str:
@@ -88,7 +94,7 @@ def _task_of_schema(prompt: Prompt, schema: Schema) -> str:
         return "write"
     if numbers:
         return "judge"
-    if wants_tickets(prompt.before) and "string" in kinds:
+    if wants_tickets(prompt.frame) and "string" in kinds:
         return "write"
     labelled = "enum" in kinds or any(re.search(r"categor|label|class|intent", name, re.I) for name, _, _ in found)
     return "classify" if labelled and ("enum" in kinds or labels_in(prompt.frame)) else "chat"
@@ -102,7 +108,7 @@ def _shape(filler: Filler, prompt: Prompt) -> Schema | None:
     if isinstance(filler, Writer):
         fields = {name: {"type": "string"} for name in filler.order.fields}
         ticket = {"type": "object", "properties": fields}
-        single = filler.order.count == 1 and not re.search(r"json (?:list|array)", prompt.text, re.I)
+        single = filler.order.number == 1 and not re.search(r"json\s+(?:list|array)", prompt.frame, re.I)
         return ticket if single else {"type": "array", "items": ticket}
     if isinstance(filler, Classifier) and (
         named := re.search(r"\{\s*[\"“”'](\w+)[\"“”']\s*:\s*[^}]{0,60}\}", prompt.frame)

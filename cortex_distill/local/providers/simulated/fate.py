@@ -21,7 +21,7 @@ class Fate:
 
     def meets(self, knob: str) -> bool:
         """Whether this call is among the share of a knob."""
-        wanted = getattr(self.knobs, knob)
+        wanted: float = getattr(self.knobs, knob)
         return wanted > 0 and share(self.key, f"knob {knob}") < wanted
 
     def listed(self, tickets: list[Any]) -> list[Any]:

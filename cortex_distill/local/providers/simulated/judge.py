@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cortex_distill.local.providers.simulated.chance import share
@@ -16,7 +16,7 @@ from cortex_distill.local.providers.simulated.words import everyday, related, st
 _FORM = re.compile(r"real|natural|plausib|fluen|clear|quality|human|readab|gramma|detail|complete", re.I)
 _TOPIC = re.compile(r"valid|relevan|correct|topic|categor|match|fit|accura|label|appropriat", re.I)
 _GARBAGE = re.compile(r"lorem ipsum|\bxxx|\[[a-z ]+\]|<[a-z_ ]+>|\basdf|\bfoo\b|\bas an ai\b", re.I)
-_PERSON = frozenset("i my me we our us you your it is can could please how why what when".split())
+_PERSON = frozenset(words("I my me we our us you your it is can could please how why what when"))
 
 
 class Judge(Filler):
@@ -52,7 +52,7 @@ class Judge(Filler):
 
     def items(self, name: str, item: Schema) -> Sequence[Filler]:
         found = []
-        for criterion in criteria_in(self.prompt.frame) or ["quality"]:
+        for criterion in criteria_in(self.prompt.frame) or ("quality",):
             each = Judge(self.model, self.prompt, self.key)
             each.criterion = criterion
             found.append(each)
@@ -102,20 +102,24 @@ class Judge(Filler):
 
     def _in_trade(self) -> int:
         said = set(stems(self.prompt.request))
-        trade = set(stems(self.prompt.before[-600:]))
-        near = frozenset(word for one in trade for word in related(one))
-        usual = sum(knows(self.model, word) for word in said & everyday()) + len(said & near)
+        usual = sum(knows(self.model, word) for word in said & everyday()) + len(
+            said & _near(self.prompt.before[-600:])
+        )
         return min(5, 1 + usual) if usual < 3 else 4 + (usual > 4)
 
 
-def criteria_in(frame: str) -> list[str]:
+@lru_cache(maxsize=512)
+def _near(text: str) -> frozenset[str]:
+    return frozenset(near for word in stems(text) for near in related(word))
+
+
+@lru_cache(maxsize=512)
+def criteria_in(frame: str) -> tuple[str, ...]:
     """Names of the scores that a prompt asks for: number fields of its JSON example, else what it lists."""
     named = re.findall(r"[\"“”'](\w{2,40})[\"“”']\s*:\s*(?:\d|<|\[|\{?(?:int|num|score|integer))", frame)
     shown = [name for name in dict.fromkeys(named) if not re.search(r"reason|comment|explan", name, re.I)]
-    if shown:
-        return shown
     listed = [label.name for label in labels_in(frame) if re.fullmatch(r"\w{3,30}", label.name)]
-    if len(listed) >= 2:
-        return listed
+    if shown or len(listed) >= 2:
+        return tuple(shown or listed)
     said = re.search(r"\b(?:is|for|on|criteria:?|how)\s+(\w+(?:,\s*\w+)*,?\s+and\s+\w+)", frame)
-    return re.findall(r"\b(?!and\b)\w{4,30}", said[1]) if said else []
+    return tuple(re.findall(r"\b(?!and\b)\w{4,30}", said[1])) if said else ()

@@ -25,7 +25,7 @@ _INTRO = re.compile(
 )
 _BULLET = re.compile(r"^\s*(?:[-*•·‣|]|#{1,6}|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+")
 _MARKED = re.compile(r"^(\*\*|__|`|\"|“|')(.{1,100}?)(?:\*\*|__|`|\"|”|')\s*(?:[:=–—|-]+|->)?\s*(.*)$", re.S)
-_SPLIT = re.compile(r"\s*(?::\s+|:$|\s[-–—=|]\s|\s->\s|\t+)\s*")
+_SPLIT = re.compile(r"\s{0,3}(?::\s+|:$|\s[-–—=|]\s|\s->\s|\t+)\s{0,3}")
 _ORDER = re.compile(
     r"(?:return|answer|reply|respond|output|choose|try|please|only|do not|don't|classify|pick|you)\b", re.I
 )
@@ -33,7 +33,8 @@ _BRACKETS = re.compile(r"\[[^\[\]]{3,8000}\]|\{[^{}]{3,8000}\}")
 _QUOTED = re.compile(r"\"([^\"\n]{1,100})\"|'([^'\n]{1,100})'|“([^”\n]{1,100})”|`([^`\n]{1,100})`")
 _TAGGED = re.compile(r"<(?:category|label|class|option)(?:\s+name=\"([^\"]+)\")?\s*>([^<]{0,300})</", re.I)
 _INLINE = re.compile(
-    r"(?:(?:categories|labels|classes|topics|types|options|intents|one of(?: the)?(?: following)?)\b[^:\n.(\[]{0,60}[:(\[]"
+    r"(?:(?:categories|labels|classes|topics|types|options|intents|one of(?: the)?(?: following)?)\b"
+    r"[^:\n.(\[]{0,60}[:(\[]"
     r"|\b(?:one of|either|into|among|between)\b(?: the (?:following )?(?:categories|labels))?:?)\s*([^\n]{3,4000})",
     re.I,
 )
@@ -53,7 +54,7 @@ def labels_in(text: str) -> tuple[Label, ...]:
 
 def split_item(item: str) -> Label:
     """`Lost phone: lost or stolen` and its like (dash, bold, quotes, brackets) → label and definition."""
-    item = item.strip()
+    item = item.strip()[:2000]
     if marked := _MARKED.match(item):
         return Label(marked[2].strip(" :"), marked[3].strip())
     parts = _SPLIT.split(item, maxsplit=1)

@@ -30,8 +30,8 @@ class Mind(NamedTuple):
 
 
 STRONG = Mind("strong", knows=0.95, chatty=0.02, fences=0.0, thin=0.05, strays=0.04, misjudges=0.04)
-MEDIUM = Mind("medium", knows=0.65, chatty=0.20, fences=0.1, thin=0.08, strays=0.06, misjudges=0.12)
-SMALL = Mind("small", knows=0.35, chatty=0.60, fences=0.3, thin=0.14, strays=0.10, misjudges=0.30)
+MEDIUM = Mind("medium", knows=0.75, chatty=0.20, fences=0.1, thin=0.08, strays=0.06, misjudges=0.12)
+SMALL = Mind("small", knows=0.50, chatty=0.60, fences=0.3, thin=0.14, strays=0.10, misjudges=0.30)
 
 
 @lru_cache(maxsize=1024)

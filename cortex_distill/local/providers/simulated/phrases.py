@@ -4,8 +4,14 @@ import re
 from collections.abc import Sequence
 
 OPENINGS = {
-    "phone": ("Hi, I am calling because", "Hello, I have a problem:", "Good morning,", "Yes, hello,", "Hi there,"),
-    "email": ("Dear support team,", "Hello,", "To whom it may concern,", "Good afternoon,", "I am writing because"),
+    "phone": (
+        "Hi, thanks for taking my call.",
+        "Hello, I have a problem:",
+        "Good morning,",
+        "Yes, hello,",
+        "Hi there,",
+    ),
+    "email": ("Dear support team,", "Hello,", "To whom it may concern,", "Good afternoon,", "Good evening,"),
     "chat": ("hi,", "hey,", "hello?", "quick question:", "ok so"),
     "": ("Hello,", "Hi,", "Listen,", "So", "Good day,", "Well,"),
 }
@@ -29,7 +35,7 @@ DETAILS = (
     "It is about {amount}.",
     "I already called you {times}.",
     "A colleague of yours promised to look into it on {day}.",
-    "I am a customer for {years} years.",
+    "I have been a customer for {years} years.",
     "",
     "",
     "",
@@ -62,8 +68,11 @@ STRAY = (
     "Are you hiring at the moment?",
     "What is the weather like at your place?",
 )
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "the weekend", "the first of the month", "last night")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Sunday", "Saturday", "last night")
 TIMES = ("twice", "three times", "again and again", "for the second time", "every single day")
+_ASKING = re.compile(
+    r"(?:how|what|when|where|why|which|who|can|could|do|does|is|are|should|would|may|must|did)\b", re.I
+)
 _TONE_WORDS = {
     "upset": r"frustrat|angry|annoy|upset|furious|irritat|impatien|dissatisf",
     "hurried": r"hurry|hurried|urgent|rush|stress|in a hurry|time pressure",
@@ -96,7 +105,6 @@ def _first(kinds: dict[str, str], text: str) -> str:
 def sentence(parts: Sequence[str]) -> str:
     """Join clauses into text with capitals and full stops."""
     said = [part.strip() for part in parts if part.strip()]
-    closed = [part if part[-1] in ".?!,:" else part + "." for part in said]
-    return " ".join(
-        part[0].upper() + part[1:] if i == 0 or closed[i - 1][-1] in ".?!" else part for i, part in enumerate(closed)
-    )
+    closed = [part if part[-1] in ".?!,:" else part + ("?" if _ASKING.match(part) else ".") for part in said]
+    starts = [True, *(part[-1] in ".?!" for part in closed)]
+    return " ".join(part[0].upper() + part[1:] if new else part for part, new in zip(closed, starts, strict=False))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from cortex_distill.local.providers.simulated.labels import Label, labels_in, split_item
@@ -20,26 +21,33 @@ class Prompt(NamedTuple):
     """The customer's text; the last paragraph if nothing marks it."""
 
 
-_TAGS = re.compile(r"<(request|ticket|message|text|input|customer_request|email)>(.*?)</\1>", re.S | re.I)
-_FENCED = re.compile(r"(?:\"\"\"|```|~~~)[a-z]*\n?(.*?)(?:\"\"\"|```|~~~)", re.S)
-_MARK = re.compile(
-    r"(?:request|ticket|message|inquiry|enquiry|complaint|question|query|utterance|input|text|wrote|writes|says|said"
-    r"|customer|email)[*_`]{0,2}\s?:[*_`]{0,2}(?!//)[ \t]*",
-    re.I,
+MOST = 100_000  # characters of a prompt that are read: the first and the last half of that many
+_TAGS = ("request", "ticket", "message", "text", "input", "customer_request", "email")
+_FENCES = ('"""', "```", "~~~")
+_MARKS = frozenset(
+    re.findall(
+        r"\w+",
+        "request ticket message inquiry enquiry complaint question query utterance input text wrote write say said"
+        " customer email",
+    )
 )
-_TRAILER = re.compile(r"\n\s*\W{0,3}(?:category|label|answer|output|class|topic|response|result|json)\W{0,4}\s*$", re.I)
+_BEFORE_COLON = re.compile(r"([A-Za-z]{4,12})[*_` ]{0,3}$")
+_AFTER_COLON = re.compile(r"[*_`]{0,2}(?!//)[ \t]*")
+_TRAILER = re.compile(
+    r"\n\s{0,9}\W{0,3}(?:category|label|answer|output|class|topic|response|result|json)\W{0,4}\s*$", re.I
+)
 _ORDER = re.compile(
     r"(?:(?<=[.!?\"”'>)\n])\s*|\s)(?=(?-i:[A-Z]))(?:(?:now|then|and|please|only)\s+)*"
-    r"(?:(?:give|rate|score|respond|answer|return|reply|provide|output|write|include)\b[^.\n]*?"
+    r"(?:(?:give|rate|score|respond|answer|return|reply|provide|output|write|include)\b[^.\n]{0,200}?"
     r"(?:\bjson\b|\bscores?\b|\bratings?\b|\b1\s?(?:to|-|–)\s?\d|no other words)"
     r"|(?:respond|answer|return|reply|output|classify|choose|pick)\b[^.\n]{0,30}?\b(?:the|one|a)\s(?:\w+\s)?(?:label|categor))",
     re.I,
 )
 _CATEGORY = (
     re.compile(r"<category>\s*([^<]{1,200})</category>", re.I),
-    re.compile(r"\bcategory\b[\"”'*_`]{0,3}\s*(?:is|name|called)?\s*[:=]\s*[*_`]{0,2}\s*([^\n]{1,400})", re.I),
+    re.compile(r"\bcategory\b[\"”'*_`]{0,3}\s?(?:is|name|called)?\s?[:=]\s{0,2}[*_`]{0,2}\s?([^\n]{1,400})", re.I),
     re.compile(r"\bcategory\b[^\n\".:]{0,30}?\s([\"“'`*][^\n]{1,400})", re.I),
-    re.compile(r"\b(?:topic|subject)\b\s*(?:is\s*)?[:=]?\s*([\"“'`*]?[^\n]{1,400})", re.I),
+    re.compile(r"\b(?:topic|subject)\b\s?(?:is\s)?[:=]?\s?([\"“'`*]?[^\n]{1,400})", re.I),
     re.compile(r"\b(?:about|regarding|concerning|for|on|of)\s+([\"“'`*][^\n]{1,400})", re.I),
     re.compile(r"\b(?:about|regarding|concerning)\s+(?!the following|each|any)([^\n]{1,400})", re.I),
 )
@@ -50,7 +58,7 @@ _DEFINITION = re.compile(
 
 def read(messages: Sequence[Mapping[str, str]]) -> Prompt:
     """Take a call's messages apart. Works on any text; marks may be missing, doubled or inside the ticket."""
-    said = [str(message.get("content") or "") for message in messages]
+    said = [_short(str(message.get("content") or "")) for message in messages]
     last, earlier = (said[-1], "\n\n".join(said[:-1])) if said else ("", "")
     start, end, marked = _request(last)
     frame = f"{last[:start]}\n{last[end:]}" if marked else last
@@ -58,18 +66,53 @@ def read(messages: Sequence[Mapping[str, str]]) -> Prompt:
     return Prompt(prefix + last, prefix + frame, prefix + last[:start], last[start:end].strip(" \n\t\"'“”"))
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= MOST else f"{text[: MOST // 2]}\n{text[-MOST // 2 :]}"
+
+
 def _request(text: str) -> tuple[int, int, bool]:
     """Where the customer's text starts and ends, and whether something marks it."""
-    for pattern, group in ((_TAGS, 2), (_FENCED, 1)):
-        if spans := [found.span(group) for found in pattern.finditer(text) if found[group].strip()]:
-            return (*spans[-1], True)
-    marks = [found.end() for found in _MARK.finditer(text)]
+    if found := _tagged(text) or _fenced(text):
+        return (*found, True)
+    marks = [end for at in _colons(text) if (end := _mark(text, at)) and text[end:].strip()]
     starting = [end for end in marks if _opens_line(text, end)]
-    start = (starting or marks or [-1])[-1]
-    if start >= 0 and text[start:].strip():
+    if marks:
+        start = (starting or marks)[-1]
         return start, _end(text, start), True
     whole = text.rstrip()
     return whole.rfind("\n\n") + 2 if "\n\n" in whole else 0, len(whole), False
+
+
+def _tagged(text: str) -> tuple[int, int] | None:
+    low = text.lower() if "</" in text else ""
+    for tag in _TAGS if low else ():
+        end = low.rfind(f"</{tag}>")
+        start = low.rfind(f"<{tag}>", 0, max(0, end))
+        if end >= 0 and start >= 0 and text[start + len(tag) + 2 : end].strip():
+            return start + len(tag) + 2, end
+    return None
+
+
+def _fenced(text: str) -> tuple[int, int] | None:
+    for fence in _FENCES:
+        end = text.rfind(fence)
+        start = text.rfind(fence, 0, max(0, end))
+        if start >= 0 and text[start + 3 : end].strip():
+            return start + 3, end
+    return None
+
+
+def _colons(text: str) -> list[int]:
+    return [found.start() for found in re.finditer(":", text)]
+
+
+def _mark(text: str, colon: int) -> int:
+    """Where the text behind a mark like `Support ticket:` starts; 0 if this colon is none."""
+    word = _BEFORE_COLON.search(text, max(0, colon - 20), colon)
+    if word is None or word[1].lower().removesuffix("s") not in _MARKS:
+        return 0
+    after = _AFTER_COLON.match(text, colon + 1)
+    return after.end() if after else 0
 
 
 def _opens_line(text: str, end: int) -> bool:
@@ -83,6 +126,7 @@ def _end(text: str, start: int) -> int:
     return order.start() if order and order.start() > start else cut.start() if cut else len(text)
 
 
+@lru_cache(maxsize=2048)
 def category_in(text: str) -> Label:
     """The one category that a prompt is about, with its definition if it is given; an empty name if there is none."""
     for pattern in _CATEGORY:

@@ -31,7 +31,7 @@ class Filler:
 
 
 def fill(schema: Schema, filler: Filler, name: str = "", root: Schema | None = None, depth: int = 0) -> Any:
-    """A value for `schema`. Knows what Cortex allows (types, enum, const, $ref, anyOf, bounds); null beyond 12 levels."""
+    """A value for `schema`: types, enum, const, $ref, anyOf and bounds are followed; null beyond 12 levels."""
     root = schema if root is None else root
     schema = _resolved(schema, root)
     if depth > 12:
@@ -46,7 +46,7 @@ def fill(schema: Schema, filler: Filler, name: str = "", root: Schema | None = N
         return {key: fill(sub, filler, key, root, depth + 1) for key, sub in inside.items()}
     if kind == "array":
         item = schema.get("items") or {"type": "string"}
-        fillers = filler.items(name, _resolved(item, root))
+        fillers = list(filler.items(name, _resolved(item, root)))
         low, high = int(schema.get("minItems", 0)), int(schema.get("maxItems", len(fillers) + 1000))
         fillers = [*fillers, *fillers * low][: max(low, min(len(fillers), high))]
         return [fill(item, each, name, root, depth + 1) for each in fillers]

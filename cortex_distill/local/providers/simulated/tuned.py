@@ -1,12 +1,13 @@
 """Fine-tuning that really learns: TF-IDF of words and letter groups, and logistic regression over the completions.
 
-scikit-learn trains; the files are plain JSON and NumPy arrays (nothing of them is code), and answering needs NumPy only.
+scikit-learn trains; the files are plain JSON and NumPy arrays, never code, and answering needs NumPy only.
 """
 
 import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ class Classifier(NamedTuple):
     """A tuned model in memory."""
 
     completions: list[str]
-    index: dict[str, int]
+    places: dict[str, int]
     idf: Any
     coef: Any
     """One row per feature, one column per completion."""
@@ -31,7 +32,7 @@ class Classifier(NamedTuple):
 
     def probabilities(self, prompt: str) -> Any:
         """One probability per completion."""
-        counts = Counter(place for name in features(prompt) if (place := self.index.get(name)) is not None)
+        counts = Counter(place for name in features(prompt) if (place := self.places.get(name)) is not None)
         if not counts:
             return _softmax(self.intercept)
         places = np.fromiter(counts, dtype=np.intp, count=len(counts))
@@ -52,7 +53,7 @@ def features(text: str) -> list[str]:
         for n in (3, 4, 5)
         for i in range(len(padded) - n + 1)
     ]
-    return [*said, *(f"{one} {two}" for one, two in zip(said, said[1:], strict=False)), *grams]
+    return [*said, *(f"{one} {two}" for one, two in pairwise(said)), *grams]
 
 
 def _softmax(scores: Any) -> Any:
@@ -61,7 +62,7 @@ def _softmax(scores: Any) -> Any:
 
 
 def train(job: Training, tokens: Sequence[int]) -> Trained:
-    """Train, save into `job.folder`, report. `tokens`: those of each training row. CallError if there is nothing to learn."""
+    """Train on rows of `tokens` each, save into `job.folder`, report. Raises CallError if there is nothing to learn."""
     rows = [(prompt, completion) for prompt, completion in job.train if prompt and completion]
     if not rows:
         raise CallError(f"fine-tuning {job.base_model}: no training row has both a prompt and a completion")
@@ -113,10 +114,10 @@ def log_loss(model: Classifier, rows: Sequence[tuple[str, str]]) -> float:
 
 def save(model: Classifier, folder: Path) -> None:
     """Two files: model.json and model.npz."""
-    names = sorted(model.index, key=model.index.__getitem__)
+    names = sorted(model.places, key=model.places.__getitem__)
     (folder / "model.json").write_text(json.dumps({"completions": model.completions, "features": names}))
-    arrays = {"idf": model.idf, "coef": model.coef, "intercept": model.intercept}
-    np.savez(folder / "model.npz", **{name: np.asarray(values, dtype=np.float32) for name, values in arrays.items()})
+    idf, coef, intercept = (np.asarray(part, dtype=np.float32) for part in (model.idf, model.coef, model.intercept))
+    np.savez(folder / "model.npz", idf=idf, coef=coef, intercept=intercept)
 
 
 def load(folder: Path) -> Classifier:

@@ -11,9 +11,8 @@ from cortex_distill.local.providers.simulated.phrases import channel_of, tone_of
 from cortex_distill.local.providers.simulated.reading import category_in
 
 MOST = 200  # tickets in one reply, whatever is asked
-_NUMBERS = {
-    name: n for n, name in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
-}
+_ONES = (*["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],)
+_NUMBERS = {name: n for n, name in enumerate(_ONES)}
 _NUMBERS |= {"a": 1, "an": 1, "fifteen": 15, "twenty": 20, "twenty-five": 25, "fifty": 50}
 _THINGS = (
     r"(?:examples?|tickets?|requests?|messages?|samples?|calls?|scenarios?|complaints?|questions?|conversations?|e-?mails?"
@@ -21,20 +20,22 @@ _THINGS = (
 )
 _COUNT = re.compile(rf"\b(\d{{1,6}}|{'|'.join(_NUMBERS)})\s+(?:[\w,'-]+\s+){{0,5}}?{_THINGS}", re.I)
 _ORDER = re.compile(
-    r"\b(?:provide|write|generate|create|give|produce|invent|draft|make up|compose|come up with|need|want|list|imagine)\b"
+    r"\b(?:provide|write|generate|create|give|produce|invent|draft|make up|compose|come up with|need|want|list"
+    r"|imagine)\b"
     rf"[^.\n]{{0,80}}?\b{_THINGS}",
     re.I,
 )
 _FIELD = re.compile(r"[\"“”']([A-Za-z_][\w-]{0,40})[\"“”']\s*:")
 _TEXT = re.compile(r"^\W{0,4}(?:request|ticket|message|example)\b[^:\n]{0,15}:\s*(.{12,})$", re.I | re.M)
-_SHOWN = re.compile(r"\bexamples?\b[^\n]{0,80}:\s*\n((?:\s*(?:[-*•]|\d+[.)])\s+[^\n]+\n?)+)", re.I)
-_LINE = re.compile(r"^\s*([A-Za-z][\w ]{1,30}):\s+([^\n]{1,120})$", re.M)
+_SHOWN = re.compile(r"\bexamples?\b[^\n]{0,80}:\s*\n((?:[ \t]{0,8}(?:[-*•]|\d+[.)])[ \t][^\n]+(?:\n|$))+)", re.I)
+_LINE = re.compile(r"^[ \t]{0,8}([A-Za-z][\w ]{1,30}):\s+([^\n]{1,120})$", re.M)
 
 
 class Order(NamedTuple):
     """What a prompt wants written."""
 
-    count: int
+    number: int
+    """How many."""
     category: Label
     others: tuple[Label, ...]
     """The other categories that the prompt names."""

@@ -7,13 +7,18 @@ from cortex_distill.local.providers.simulated.subjects import SUBJECTS, Subject
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _STOP = frozenset(
-    """a about after all also am an and any are as at be because been before but by can cannot could did do does doing
-    don for from get gets got had has have having he her here him his how if in into is it its just like ll me more most
-    much my no not now of off on once one only or other our out over own please re s she should so some still such t than
-    thank thanks that the their them then there these they this those to too up ve very want was we were what when where
-    which while who why will with would you your hi hello dear regards need needs help customer customers support request
-    requests category ticket tickets wants asks know let see say said tell really even ever since until today
-    anything something someone""".split()
+    _WORD.findall(
+        """
+        about after all also am an and any are as at be because been before but by can cannot could
+        did do does doing don for from get gets got had has have having he her here him his how if
+        in into is it its just like ll me more most much my no not now of off on once one only or
+        other our out over own please re she should so some still such than thank thanks that the
+        their them then there these they this those to too up ve very want was we were what when
+        where which while who why will with would you your hi hello dear regards need needs help
+        customer customers support request requests category ticket tickets wants asks know let see
+        say said tell really even ever since until today anything something someone
+        """
+    )
 )
 _ENDINGS = ("ations", "ation", "ments", "ment", "ings", "ing", "ness", "ies", "ied", "ers", "er", "ed", "es", "ly", "s")
 

@@ -59,7 +59,7 @@ class Writer(Filler):
         self.first: Ticket | None = None
 
     def items(self, name: str, item: Schema) -> Sequence[Filler]:
-        return self.tickets(self.order.count)
+        return self.tickets(self.order.number)
 
     def tickets(self, count: int) -> list[Ticket]:
         """Tickets with different requests, as far as the model's words go."""
@@ -83,7 +83,8 @@ class Writer(Filler):
 
     def _ticket(self, number: int) -> Ticket:
         mind, luck, about = mind_of(self.model), self.chance.random(), self.order.category
-        scene = f"A customer contacts support{f' by {c}' if (c := self.order.channel) else ''} about {about.name or 'a problem'}"
+        by = f" by {self.order.channel}" if self.order.channel else ""
+        scene = f"A customer contacts support{by} about {about.name or 'a problem'}"
         if luck < mind.thin:
             request = self.chance.choice(phrases.THIN).format(about=about.name.lower() or "problem")
         elif luck < mind.thin + mind.strays:
