@@ -1,74 +1,13 @@
 """The experiment file as frozen, strict models: what may be in it, in which unit, between which bounds."""
 
-import unicodedata
-from collections.abc import Callable, Iterable
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema, core_schema
 
+from cortex_distill.field_checks import fault_of_file, fault_of_text, checked_categories, faulty, refusing, fault_of_label
 from cortex_distill.prompts import RESERVED
 
-Fault = tuple[tuple[str | int, ...], str]  # where, counted from the value that is checked; what is wrong and what to do
-
-
-def _faulty(faults: Iterable[Fault]) -> PydanticCustomError:
-    """One error that carries several faults in its context, so that none hides another."""
-    listed = list(faults)
-    return PydanticCustomError("faults", "{said}", {"said": "; ".join(what for _, what in listed), "faults": listed})
-
-
-def _refusing(fault: Callable[[str], str]) -> AfterValidator:
-    def check(text: str) -> str:
-        message = fault(text)
-        if message:
-            raise _faulty([((), message)])
-        return text
-
-    return AfterValidator(check)
-
-
-def _blank(text: str) -> str:
-    return "" if text.strip() else "is empty; write its text, or leave the key out if it has a default"
-
-
-def _absolute(file: str) -> str:
-    absolute = PurePosixPath(file).is_absolute() or PureWindowsPath(file).is_absolute()
-    return f"should start beside this file, got '{file}'; write a relative path" if absolute else _blank(file)
-
-
-def _unfit(label: str) -> str:
-    bad = sorted({f"U+{ord(mark):04X}" for mark in label if unicodedata.category(mark) in {"Cc", "Cs", "Zl", "Zp"}})
-    checks = (
-        (bad, f"a label holds line breaks or control characters ({', '.join(bad)}); take them out"),
-        (not label.strip(), "a label is blank; write its name"),
-        (label != label.strip(), f"label '{label}' starts or ends with a blank; write '{label.strip()}'"),
-        (len(label) > 100, f"a label has at most 100 characters, got {len(label)}; move the rest to its definition"),
-    )
-    return next((message for wrong, message in checks if wrong), "")
-
-
-def alike(labels: Iterable[str]) -> dict[int, str]:
-    """A message for each label that differs from an earlier one only in case, blanks or Unicode form, by position."""
-    seen: dict[str, str] = {}
-    found: dict[int, str] = {}
-    for position, label in enumerate(labels):
-        folded = " ".join(unicodedata.normalize("NFC", label).casefold().split())
-        if folded in seen:
-            found[position] = f"is the same label as '{seen[folded]}' but for case and blanks; rename or drop one"
-        seen.setdefault(folded, label)
-    return found
-
-
-def _categories(given: dict[str, str] | list[str]) -> dict[str, str]:
-    keys = list(given) if isinstance(given, dict) else range(len(given))
-    faults: list[Fault] = [((keys[position],), message) for position, message in alike(given).items()]
-    if len(given) < 2:
-        faults.append(((), f"should have at least 2 categories, got {len(given)}; add one"))
-    if faults:
-        raise _faulty(faults)
-    return given if isinstance(given, dict) else dict.fromkeys(given, "")
 
 
 class _MappingOrList:
@@ -78,20 +17,20 @@ class _MappingOrList:
         after = core_schema.no_info_after_validator_function
         plain = core_schema.list_schema(handler.generate_schema(Label))
         choices: dict[Any, CoreSchema] = {
-            "mapping": after(_categories, handler(source)),
-            "list": after(_categories, plain),
+            "mapping": after(checked_categories, handler(source)),
+            "list": after(checked_categories, plain),
         }
         return core_schema.tagged_union_schema(choices, lambda value: "list" if isinstance(value, list) else "mapping")
 
 
 _TAKEN = "'{}' already means something in templates; choose another name"
 _TUNED = "'tuned' names the tuned student's own prompt; choose another name"
-Text = Annotated[str, _refusing(_blank), Field(json_schema_extra={"pattern": r"\S"})]
-File = Annotated[str, _refusing(_absolute)]
-Label = Annotated[str, _refusing(_unfit)]
+Text = Annotated[str, refusing(fault_of_text), Field(json_schema_extra={"pattern": r"\S"})]
+File = Annotated[str, refusing(fault_of_file)]
+Label = Annotated[str, refusing(fault_of_label)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-Attribute = Annotated[Name, _refusing(lambda name: _TAKEN.format(name) if name in RESERVED else "")]
-Variant = Annotated[Name, _refusing(lambda name: _TUNED if name == "tuned" else "")]
+Attribute = Annotated[Name, refusing(lambda name: _TAKEN.format(name) if name in RESERVED else "")]
+Variant = Annotated[Name, refusing(lambda name: _TUNED if name == "tuned" else "")]
 Bar = Annotated[float, Field(ge=1, le=5)]
 TABLE = r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){2}$"
 
@@ -155,7 +94,7 @@ class Split(Strict):
         rest = 1 - self.validation - self.test
         hint = f"write train: {rest:.9g}" if rest > 1e-9 else "write for instance train: 0.8, validation: 0.2"
         if abs(total - 1) > 1e-9:
-            raise _faulty([((), f"the shares should add up to 1, got {total:.10g}; {hint}")])
+            raise faulty([((), f"the shares should add up to 1, got {total:.10g}; {hint}")])
         return self
 
 
@@ -185,7 +124,7 @@ class Holdout(Strict):
     def _one_source(self) -> "Holdout":
         given = [source for source in (self.file, self.table) if source is not None]
         if len(given) != 1:
-            raise _faulty([((), f"should have exactly one of file and table, got {len(given)}; write one of them")])
+            raise faulty([((), f"should have exactly one of file and table, got {len(given)}; write one of them")])
         return self
 
 

@@ -3,21 +3,18 @@
 Templates are sandboxed Jinja. A row value can only be printed, so that its place in the text is all that matters.
 """
 
-import json
 import re
 import secrets
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
-from jinja2 import StrictUndefined, TemplateRuntimeError, TemplateSyntaxError, Undefined, nodes
-from jinja2.exceptions import SecurityError, TemplateError
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError, nodes
 
 from cortex_distill.errors import ConfigError
+from cortex_distill.sandbox import FAILURES, SANDBOX
 from cortex_distill.sql import Sql, bind, call
 
 
@@ -66,38 +63,10 @@ class TemplateFailure(ConfigError):
         return f"template line {self.line}: {self.what}"
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Nothing random (a prompt is part of a ledger key), nothing that grows without end."""
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False, finalize=_printed)
-        self.globals = {"range": self.globals["range"], "namespace": self.globals["namespace"]}
-        self.filters["tojson"] = partial(json.dumps, ensure_ascii=False)  # Jinja's own writes I'm as I\\u0027m
-        del self.filters["random"]
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" or not all(isinstance(side, int | float) for side in (left, right)):
-            raise SecurityError(f"{operator} works on no such values here; write the text out")
-        return super().call_binop(context, operator, left, right)
-
-
-def _printed(value: Any) -> Any:
-    if not isinstance(value, Undefined) and (callable(value) or isinstance(value, Iterator)):
-        raise TemplateRuntimeError("prints a function or a generator; add () to call it, or | list, or | join(', ')")
-    return value
-
-
-_SANDBOX = _Sandbox()
-_WRONG_VALUES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
-_FAILURES = (TemplateError, SyntaxError, RecursionError, MemoryError, *_WRONG_VALUES)
-
-
 def problems(template: str, place: Place) -> list[tuple[int, str]]:
     """What is wrong with a template, as (line inside it from 1, message), sorted; an empty list if nothing is."""
     try:
-        tree = _SANDBOX.parse(template)
+        tree = SANDBOX.parse(template)
     except TemplateSyntaxError as error:
         return [(error.lineno, f"is not a template: {error.message}; see the Jinja manual")]
     except (RecursionError, ValueError):
@@ -112,7 +81,7 @@ class _Check:
     """Walks a template with the names that are local at each point (loop and set variables)."""
 
     def __init__(self, place: Place) -> None:
-        self.place, self.known = place, place.file | place.row | _SANDBOX.globals.keys()
+        self.place, self.known = place, place.file | place.row | SANDBOX.globals.keys()
         self.found: set[tuple[int, str]] = set()
         self.used: set[str] = set()
 
@@ -171,7 +140,7 @@ class _Check:
         if isinstance(node, nodes.Name):
             self.name(node, local, printed)
         elif isinstance(node, nodes.Filter | nodes.Test):
-            registry: Mapping[str, object] = _SANDBOX.filters if isinstance(node, nodes.Filter) else _SANDBOX.tests
+            registry: Mapping[str, object] = SANDBOX.filters if isinstance(node, nodes.Filter) else SANDBOX.tests
             if node.name not in registry:
                 kind = type(node).__name__.lower()
                 self.found.add((node.lineno, f"no such {kind} '{node.name}'; {suggestion(node.name, registry.keys())}"))
@@ -195,7 +164,7 @@ def _targets(node: nodes.Node) -> frozenset[str]:
     return names | {node.name} if isinstance(node, nodes.Name) else names
 
 
-_compiled = lru_cache(maxsize=256)(_SANDBOX.from_string)
+_compiled = lru_cache(maxsize=256)(SANDBOX.from_string)
 
 
 def render(template: str, values: Mapping[str, object]) -> str:
@@ -204,7 +173,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
         return _compiled(template).render(values)
     except TemplateSyntaxError as error:
         raise TemplateFailure(error.lineno, f"is not a template: {error.message}") from error
-    except _FAILURES as error:
+    except FAILURES as error:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == "<template>"), None)
         raise TemplateFailure(line or 1, " ".join(str(error).split()) or type(error).__name__) from error

@@ -158,7 +158,7 @@ def _query(run: Run, name: str, split: str) -> str:
 
     Several runs may have written the same training's rows; they are the same, so any one run's will do.
     """
-    table = qualified(run.session.get_current_database() or "", run.session.get_current_schema() or "", "TRAINING_ROWS")
+    table = qualified(*run.sql("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")[0], "TRAINING_ROWS")
     where = f"fine_tune = {literal(name)} AND split = {literal(split)} AND run_id = {literal(run.id)}"
     return f"SELECT prompt, completion FROM {table} WHERE {where}"
 

@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from cortex_distill import config
-from cortex_distill.config import ExperimentConfig, alike
+from cortex_distill.config import ExperimentConfig
+from cortex_distill.field_checks import alike
 
 BASE = {
     "name": "base",

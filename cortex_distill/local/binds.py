@@ -10,7 +10,7 @@ from typing import Any
 from fakesnow.converter import from_binding
 from sqlglot import exp
 from sqlglot.dialects import Snowflake
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from cortex_distill.local.faults import Refused, unsupported
 

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 
 from cortex_distill.local import calls
 from cortex_distill.local.catalogue import base_name
 from cortex_distill.local.faults import Refused
 from cortex_distill.local.json_lenient import NotJson, parse
-from cortex_distill.local.providers import Answer, Call, CallError, Provider
+from cortex_distill.local.providers import Call, Provider
 from cortex_distill.local.replies import remote_error, reply
 
 _TEXT = "VARCHAR"
@@ -42,7 +43,9 @@ class Cortex:
 
     def call(self, models: pa.Array, prompts: pa.Array, settings: pa.Array) -> pa.Array:
         """One cell per row; all rows of the batch go to the provider together. NULL asks nobody."""
-        rows = [_row(*cells) for cells in zip(models.to_pylist(), prompts.to_pylist(), settings.to_pylist(), strict=True)]
+        rows = [
+            _row(*cells) for cells in zip(models.to_pylist(), prompts.to_pylist(), settings.to_pylist(), strict=True)
+        ]
         asked = [(row, self._call(*row)) for row in rows if row is not None]
         answers = self._provider.complete([call for _, call in asked])
         replies = iter([reply(row[2], answer) for (row, _), answer in zip(asked, answers, strict=True)])
@@ -96,7 +99,11 @@ def _plain(content: Any) -> str:
 def _messages(prompt: Any, settings: calls.Settings) -> Sequence[Mapping[str, str]]:
     """A history, a PROMPT object or a plain text, as messages."""
     if isinstance(prompt, list):
-        messages = [{str(key).lower(): _plain(value) for key, value in item.items()} for item in prompt if isinstance(item, dict)]
+        messages = [
+            {str(key).lower(): _plain(value) for key, value in item.items()}
+            for item in prompt
+            if isinstance(item, dict)
+        ]
         if len(messages) != len(prompt) or not messages or any({"role", "content"} - item.keys() for item in messages):
             raise remote_error(settings.function, "messages must be objects with role and content")
         return messages
@@ -114,7 +121,9 @@ def register_json(duck: duckdb.DuckDBPyConnection) -> None:
     _define(duck, "_SF_TRY_PARSE_JSON", lambda texts: _parsed(texts, safe=True), [_TEXT], _TEXT, effects=False)
     lists = [f"{_TEXT}[]"] * 2
     _define(duck, "_SF_OBJECT", lambda keys, values: _objects(keys, values, False), lists, _TEXT, effects=False)
-    _define(duck, "_SF_OBJECT_KEEP_NULL", lambda keys, values: _objects(keys, values, True), lists, _TEXT, effects=False)
+    _define(
+        duck, "_SF_OBJECT_KEEP_NULL", lambda keys, values: _objects(keys, values, True), lists, _TEXT, effects=False
+    )
 
 
 def _parsed(texts: pa.Array, *, safe: bool) -> pa.Array:
@@ -131,12 +140,16 @@ def _parse(text: str, safe: bool) -> str | None:
 
 
 def _objects(keys: pa.Array, values: pa.Array, keep_null: bool) -> pa.Array:
-    return pa.array([_object(*row, keep_null) for row in zip(keys.to_pylist(), values.to_pylist(), strict=True)], pa.string())
+    return pa.array(
+        [_object(*row, keep_null) for row in zip(keys.to_pylist(), values.to_pylist(), strict=True)], pa.string()
+    )
 
 
 def _object(keys: list[str | None], values: list[str | None], keep_null: bool) -> str:
     pairs = {key: value for key, value in zip(keys, values, strict=True) if key is not None}
-    cells = (f"{json.dumps(key, ensure_ascii=False)}:{value or 'null'}" for key, value in pairs.items() if value or keep_null)
+    cells = (
+        f"{json.dumps(key, ensure_ascii=False)}:{value or 'null'}" for key, value in pairs.items() if value or keep_null
+    )
     return "{" + ",".join(cells) + "}"
 
 
@@ -149,7 +162,4 @@ def _define(
     effects: bool = True,
 ) -> None:
     """`effects`: DuckDB neither folds, repeats nor leaves out a call."""
-    duck.create_function(name, function, takes, gives, type="arrow", null_handling="special", side_effects=effects)  # type: ignore[arg-type]
-
-
-__all__ = ["Answer", "CallError", "Cortex", "Model", "register_json"]
+    duck.create_function(name, function, takes, gives, type=ARROW, null_handling=SPECIAL, side_effects=effects)

@@ -127,9 +127,8 @@ class LocalCursor(FakeSnowflakeCursor):
             super()._execute(transformed, params)
             return
         sql = transformed.sql("duckdb")
-        self._arrow_table, self._columns = query(self._duck_conn, sql)
-        self._rowcount = self._arrow_table.num_rows
-        self._last_sql, self._last_params, self._last_transformed = sql, None, transformed
+        self._arrow_table, self._columns = query(self._duck_conn, sql)  # type: ignore[assignment]  # fakesnow says None
+        self._last_sql = sql  # type: ignore[assignment]  # likewise
 
 
 def _only(trees: Sequence[exp.Expr | None]) -> exp.Expr:
@@ -172,7 +171,9 @@ _MARKS = (
 )
 
 
-def execute(session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]) -> Result:
+def execute(
+    session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]
+) -> Result:
     """Run one statement on a session. `started` is told the DuckDB connection, so that it can be interrupted."""
     if (simple := commands.of_text(sql, session)) is not None:
         with session.lane(transaction=False) as duck:
@@ -189,7 +190,9 @@ def execute(session: LocalConnection, sql: str, values: Sequence[Any], locks: Lo
         pause = min(pause * 2, 0.5)
 
 
-def _attempt(session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]) -> Result:
+def _attempt(
+    session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]
+) -> Result:
     with session.lane(transaction=False) as duck:
         tree, count = LocalCursor(session, duck).prepared(sql)
     tree = binds.fill(tree, values, count)

@@ -90,14 +90,16 @@ class Engine:
 
     def _forget_temporary(self, duck: duckdb.DuckDBPyConnection, database: str) -> None:
         """Drop what sessions of a killed process left behind."""
-        query = "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ? AND starts_with(schema_name, ?)"
+        query = (
+            "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ? AND starts_with(schema_name, ?)"
+        )
         for (schema,) in duck.execute(query, [database, PREFIX]).fetchall():
             duck.execute(f'DROP SCHEMA "{database}"."{schema}" CASCADE')
 
     def _define(self, duck: duckdb.DuckDBPyConnection) -> None:
         duck.execute(resources.files(__package__).joinpath("macros.sql").read_text("utf-8"))
         register_json(duck)
-        duck.create_function("system$cancel_all_queries", _nothing_to_cancel, ["BIGINT"], "VARCHAR")  # type: ignore[arg-type]
+        duck.create_function("system$cancel_all_queries", _nothing_to_cancel, ["BIGINT"], "VARCHAR")
         self._jobs = Jobs(duck, self.provider, self.home / "models", self._pairs, self._pairs_check)
         self._jobs.register(duck)
         Cortex(self.provider, self._jobs.find).register(duck)
@@ -115,7 +117,9 @@ class Engine:
         names = {column.upper(): place for place, column in enumerate(table.column_names)}
         missing = [column for column in ("PROMPT", "COMPLETION") if column not in names]
         if missing:
-            text = f"the query must return columns prompt and completion; missing: {', '.join(missing).lower()}: {query}"
+            text = (
+                f"the query must return columns prompt and completion; missing: {', '.join(missing).lower()}: {query}"
+            )
             raise Refused(text, 100351)
         prompts, completions = (table.column(names[column]).to_pylist() for column in ("PROMPT", "COMPLETION"))
         return [(str(one), str(other)) for one, other in zip(prompts, completions, strict=True) if one and other]
@@ -141,5 +145,3 @@ def _in_use(home: Path, error: duckdb.Error) -> SetupError:
         f"the local engine's folder {home} is in use{by}.\n"
         "One process at a time can use it: wait for it to end, end it, or set DISTILL_HOME to another folder."
     )
-
-

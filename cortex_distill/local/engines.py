@@ -44,7 +44,9 @@ def connect(home: Path, models: str, *, database: str, schema: str) -> Snowflake
     if opened.models != models:
         raise SetupError(f"{home} is open in this process with models '{opened.models}', asked for '{models}'")
     if opened.process != os.getpid():
-        raise SetupError(f"{home} was opened by process {opened.process}, of which this one is a fork; start a new process")
+        raise SetupError(
+            f"{home} was opened by process {opened.process}, of which this one is a fork; start a new process"
+        )
     return opened.engine.connect(database, schema)
 
 

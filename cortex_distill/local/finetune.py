@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+from duckdb.func import SPECIAL
 
 from cortex_distill.local import calls
 from cortex_distill.local.catalogue import TUNABLE, base_name
@@ -53,7 +54,9 @@ Query = Callable[[str, str], list[tuple[str, str]]]
 class Jobs:
     """All fine-tuning jobs of one engine. `rows` runs a query, `check` only looks at its columns."""
 
-    def __init__(self, duck: duckdb.DuckDBPyConnection, provider: Provider, folder: Path, rows: Query, check: Query) -> None:
+    def __init__(
+        self, duck: duckdb.DuckDBPyConnection, provider: Provider, folder: Path, rows: Query, check: Query
+    ) -> None:
         self._duck, self._provider, self._folder = duck, provider, folder
         self._rows, self._check = rows, check
         self._writing = threading.Lock()
@@ -66,7 +69,7 @@ class Jobs:
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make FINETUNE known to DuckDB."""
         takes = ["JSON[]", "VARCHAR"]
-        duck.create_function(calls.FINETUNE, self.call, takes, "VARCHAR", null_handling="special", side_effects=True)  # type: ignore[arg-type]
+        duck.create_function(calls.FINETUNE, self.call, takes, "VARCHAR", null_handling=SPECIAL, side_effects=True)
 
     def call(self, cells: list[str | None], schema: str) -> str:
         """The function itself: JSON texts of its arguments, and the session's DB.SCHEMA."""

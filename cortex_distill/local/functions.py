@@ -13,13 +13,17 @@ from cortex_distill.local.repair_text import text
 _TEXTS = (exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR)
 
 
-def create_function(tree: exp.Create, duck: duckdb.DuckDBPyConnection, translated: Callable[[exp.Expr], exp.Expr]) -> None:
+def create_function(
+    tree: exp.Create, duck: duckdb.DuckDBPyConnection, translated: Callable[[exp.Expr], exp.Expr]
+) -> None:
     """Define it. Text parameters are cast as Snowflake casts the arguments."""
     properties = tree.args.get("properties")
-    for part in properties.expressions if properties is not None else []:
+    parts = properties.expressions if properties is not None else []
+    for part in parts:
         if isinstance(part, exp.LanguageProperty) and part.this.name.upper() != "SQL":
             raise unsupported(f"CREATE FUNCTION … LANGUAGE {part.this.name}")
-    if tree.expression is None or any(isinstance(part, exp.ReturnsProperty) and part.args.get("is_table") for part in properties.expressions):
+    tables = [part for part in parts if isinstance(part, exp.ReturnsProperty) and part.args.get("is_table")]
+    if tree.expression is None or tables:
         raise unsupported("CREATE FUNCTION without a scalar SQL body")
     parameters = {part.name.upper(): part for part in tree.this.expressions}
 

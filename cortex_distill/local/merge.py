@@ -26,7 +26,9 @@ def _prepare(then: exp.Expr) -> str:
         return "updated"
     if isinstance(then, exp.Insert):
         if isinstance(then.this, exp.Tuple):
-            bare = [exp.column(part.this.copy()) if isinstance(part, exp.Column) else part for part in then.this.expressions]
+            bare = [
+                exp.column(part.this.copy()) if isinstance(part, exp.Column) else part for part in then.this.expressions
+            ]
             then.this.set("expressions", bare)
         return "inserted"
     return "deleted"

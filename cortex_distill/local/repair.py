@@ -80,7 +80,7 @@ def _hash(node: exp.Expr) -> exp.Expr:
 def _divide(node: exp.Expr) -> exp.Expr:
     """Division by zero is an error in Snowflake, and infinity in DuckDB."""
     divisor = node.expression.unnest()
-    if isinstance(divisor, exp.Literal) and divisor.name.strip("0.") or calls.count(node):
+    if (isinstance(divisor, exp.Literal) and divisor.name.strip("0.")) or calls.count(node):
         return node
     return macro("divide", node.this.copy(), node.expression.copy())
 
@@ -102,7 +102,9 @@ def _use(node: exp.Expr) -> exp.Expr:
 def _unenforced(node: exp.Expr) -> exp.Expr:
     """Snowflake records primary, unique and foreign keys and enforces none of them; DuckDB would."""
     if isinstance(node, exp.ColumnDef):
-        kept = [part for part in node.args.get("constraints") or [] if not isinstance(part.args.get("kind"), _CONSTRAINTS)]
+        kept = [
+            part for part in node.args.get("constraints") or [] if not isinstance(part.args.get("kind"), _CONSTRAINTS)
+        ]
         node.set("constraints", kept)
     else:
         node.set("expressions", [part for part in node.expressions if not isinstance(part, _CONSTRAINTS)])
@@ -140,6 +142,7 @@ def _to_number(node: exp.Expr) -> exp.Expr:
 
 
 def _cast(node: exp.Expr) -> exp.Expr:
+    assert isinstance(node, exp.Cast)  # the rule's own type; TryCast is one
     new = repair_json.variant_cast(node)
     return new if new is not node else repair_text.cast(node)
 

@@ -62,7 +62,7 @@ def _array(node: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this="JSON_ARRAY", expressions=[_variant(item) for item in node.expressions])
 
 
-def variant_cast(node: exp.Expr) -> exp.Expr:
+def variant_cast(node: exp.Cast) -> exp.Expr:
     """::VARIANT wraps a value; in DuckDB a cast to JSON would parse it."""
     if node.to.this in _VARIANTS:
         return _variant(node.this)

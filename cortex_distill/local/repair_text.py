@@ -7,7 +7,17 @@ from sqlglot import exp
 from cortex_distill.local.faults import unsupported
 
 Rule = Callable[[exp.Expr], exp.Expr]
-_TEXT_NODES = (exp.Concat, exp.DPipe, exp.RawString, exp.Lower, exp.Upper, exp.MD5, exp.SHA2, exp.Substring, exp.JSONExtractScalar)
+_TEXT_NODES = (
+    exp.Concat,
+    exp.DPipe,
+    exp.RawString,
+    exp.Lower,
+    exp.Upper,
+    exp.MD5,
+    exp.SHA2,
+    exp.Substring,
+    exp.JSONExtractScalar,
+)
 _TEXT_CALLS = frozenset({"TRIM", "LTRIM", "RTRIM", "REGEXP_REPLACE", "JSON_EXTRACT_STRING", "_FS_GLOBAL.MAIN._SF_TEXT"})
 _TEXT_TYPES = (exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR, exp.DataType.Type.NVARCHAR)
 
@@ -36,7 +46,9 @@ def is_text(node: exp.Expr) -> bool:
 
 def has_call(node: exp.Expr) -> bool:
     """Whether a model call (already translated) is inside."""
-    return any(isinstance(part, exp.Anonymous) and str(part.this).upper().startswith("_CORTEX_") for part in node.walk())
+    return any(
+        isinstance(part, exp.Anonymous) and str(part.this).upper().startswith("_CORTEX_") for part in node.walk()
+    )
 
 
 def _sides(node: exp.Expr) -> exp.Expr:

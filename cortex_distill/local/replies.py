@@ -57,8 +57,7 @@ def _document(text: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise CallError(
-            "422 json mode output validation error: Model returned invalid JSON that cannot be parsed"
-            f" due to: {error}"
+            f"422 json mode output validation error: Model returned invalid JSON that cannot be parsed due to: {error}"
         ) from error
 
 

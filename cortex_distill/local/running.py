@@ -50,7 +50,11 @@ class Running:
         if future is None:
             return {"success": False, "code": "000709", "message": f"Statement {key} not found", "data": None}
         try:
-            return future.result(timeout=0 if at_once and not future.done() else PING) if not at_once else _progress(key, True)
+            return (
+                future.result(timeout=0 if at_once and not future.done() else PING)
+                if not at_once
+                else _progress(key, True)
+            )
         except NotYet:
             if future.done():
                 raise  # a time-out that the statement itself raised

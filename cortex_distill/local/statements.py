@@ -99,7 +99,9 @@ def _describe(session: LocalConnection, sql: str, key: str) -> Reply:
     return {"success": True, "data": {**head, **binding, **empty}}
 
 
-def _insert_many(engine: "Engine", session: LocalConnection, sql: str, columns: binds.Columns, started: Started) -> Result:
+def _insert_many(
+    engine: "Engine", session: LocalConnection, sql: str, columns: binds.Columns, started: Started
+) -> Result:
     """An array insert: INSERT INTO t VALUES (?, …) goes in as one Arrow table, anything else row by row."""
     with session.lane(transaction=False) as duck:
         cursor = LocalCursor(session, duck)
@@ -137,4 +139,3 @@ def _is_plain_insert(tree: exp.Expr) -> bool:
 
 def _inserted(cursor: LocalCursor, count: int) -> Result:
     return cursor.answer(f'SELECT {count} AS "number of rows inserted"')._replace(kind=statement_type.INSERT)
-

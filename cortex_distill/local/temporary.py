@@ -28,7 +28,9 @@ class TemporaryTables:
         self._known: set[Place] = set()
         self._schemas: set[tuple[str, str]] = set()
 
-    def rewrite(self, tree: exp.Expr, duck: duckdb.DuckDBPyConnection, database: str | None, schema: str | None) -> None:
+    def rewrite(
+        self, tree: exp.Expr, duck: duckdb.DuckDBPyConnection, database: str | None, schema: str | None
+    ) -> None:
         """Point every name of a temporary object at its hidden schema; note what is created and dropped."""
         created = self._created(tree)
         if created is not None:

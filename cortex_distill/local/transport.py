@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from snowflake.connector import SnowflakeConnection
-from snowflake.connector.vendored import requests
 from snowflake.connector.vendored.requests.adapters import HTTPAdapter
+from snowflake.connector.vendored.requests.models import PreparedRequest, Response
 
 from cortex_distill.local.protocol import Protocol, Request
 
@@ -20,7 +20,7 @@ class _Adapter(HTTPAdapter):
         self._protocol = protocol
         super().__init__()
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+    def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         """The engine's reply, as a response of the requests library."""
         address = urlsplit(request.url or "")
         body = request.body or b""
@@ -28,7 +28,7 @@ class _Adapter(HTTPAdapter):
         reply = self._protocol.handle(
             Request(str(address.path), dict(parse_qsl(str(address.query))), request.headers, raw)
         )
-        response = requests.Response()
+        response = Response()
         response.status_code = 200
         response.url, response.request, response.encoding = request.url or "", request, "utf-8"
         response.headers["Content-Type"] = "application/json"
@@ -36,7 +36,7 @@ class _Adapter(HTTPAdapter):
         return response
 
 
-class InProcessConnection(SnowflakeConnection):  # type: ignore[misc]
+class InProcessConnection(SnowflakeConnection):
     """A genuine connection. It leans on one private attribute: the connector's maker of HTTP adapters."""
 
     def __init__(self, protocol: Protocol, *, account: str, database: str, schema: str) -> None:

@@ -1,32 +1,50 @@
 """Fixtures of the engine's tests: an engine in a temporary folder, answered by a counting fake."""
 
+import itertools
+
 import pytest
 
 from tests.local.engine_fake import FakeProvider
 
-
-@pytest.fixture
-def provider():
-    return FakeProvider()
+_numbers = itertools.count(1)
 
 
-@pytest.fixture
-def engine(tmp_path, provider):
+@pytest.fixture(scope="session")
+def shared_engine(tmp_path_factory):
+    """One engine for all tests: opening one takes longer than most tests do."""
     from cortex_distill.local.engine import Engine  # noqa: PLC0415  the providers' tests need no DuckDB
 
-    engine = Engine(tmp_path / "home", provider, "LOCAL_FAKE")
+    engine = Engine(tmp_path_factory.mktemp("engine") / "home", FakeProvider(), "LOCAL_FAKE")
     yield engine
     engine.close()
 
 
 @pytest.fixture
-def open_session(engine):
+def engine(shared_engine):
+    """The shared engine, its provider as new."""
+    shared_engine.provider.reset()
+    return shared_engine
+
+
+@pytest.fixture
+def provider(engine):
+    return engine.provider
+
+
+@pytest.fixture
+def schema():
+    """A schema of the test's own."""
+    return f"S{next(_numbers)}"
+
+
+@pytest.fixture
+def open_session(engine, schema):
     from snowflake.snowpark import Session  # noqa: PLC0415
 
     sessions = []
 
-    def opened(database="DISTILL", schema="PUBLIC"):
-        connection = engine.connect(database, schema)
+    def opened():
+        connection = engine.connect("DISTILL", schema)
         sessions.append(Session.builder.configs({"connection": connection}).create())
         return sessions[-1]
 

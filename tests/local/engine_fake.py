@@ -9,6 +9,11 @@ class FakeProvider:
     """Answers by `reply(call)`, remembers every call and training, can be told to train slowly."""
 
     def __init__(self):
+        self._lock = threading.Lock()
+        self.closed = False
+        self.reset()
+
+    def reset(self):
         self.calls = []
         self.jobs = []
         self.reply = lambda call: f"echo {call.messages[-1]['content']}"
@@ -16,8 +21,6 @@ class FakeProvider:
         self.finish_training.set()
         self.training = threading.Event()
         self.cancelled = threading.Event()
-        self.closed = False
-        self._lock = threading.Lock()
 
     def complete(self, calls):
         with self._lock:

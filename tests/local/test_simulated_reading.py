@@ -14,7 +14,7 @@ LAYOUTS = {
     "bullets": "Choose one of the labels:\n- Wrong size\n- Late parcel\n- Refund\n\nRules:\n- be short\n- be kind\n",
     "numbers": "Categories:\n1. Wrong size\n2. Late parcel\n3. Refund\n",
     "paragraphs": "Possible categories:\n\nWrong size\n\nLate parcel\n\nRefund\n\nAnswer with the category only.\n",
-    "definitions": "Categories:\nWrong size: too big\nLate parcel: not here yet\nRefund: money back\n\nReply briefly.\n",
+    "definitions": "Categories:\nWrong size: too big\nLate parcel: not here yet\nRefund: money back\n\nBe brief.\n",
     "bold": "Categories:\n* **Wrong size** - too big\n* **Late parcel** - not here\n* **Refund** - money back\n",
     "commas": "Classify the text into one of these categories: Wrong size, Late parcel, Refund. Say no more.\n",
     "commas and or": "Is it one of Wrong size, Late parcel, or Refund?\n",
@@ -114,7 +114,7 @@ def test_strength_follows_the_name(model, name):
         ("Generate 4 support tickets about roaming rates as a JSON list.", "write"),
         ("Categories: A, B, C. request: hello", "classify"),
         ("How are you?", "chat"),
-        ("Categories:\nA\nB\n\nrequest: Please write 5 examples of tickets in JSON and rate them {\"x\": 1}", "classify"),
+        ("Categories:\nA\nB\n\nrequest: Please write 5 tickets in JSON and rate them {\"x\": 1}", "classify"),
     ],
 )  # fmt: skip
 def test_tasks_are_told_apart(prompt, task):

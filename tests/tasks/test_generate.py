@@ -120,7 +120,7 @@ def test_repeats_are_marked_and_the_first_stays(read):
 
 
 def test_replies_without_a_ticket_are_counted(connect, make_run):
-    run = make_run(session=connect("refusal=0.4"))
+    run = make_run(session=connect("refusal=0.5"))
     prepare_tables.fn(run)
     generated = generate_tickets.fn(run)
     assert generated.asked == 24

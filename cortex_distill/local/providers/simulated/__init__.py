@@ -93,7 +93,8 @@ class SimulatedProvider:
                 raise CallError(THROTTLED)
 
     def _answer(self, call: Call, fate: Fate) -> Answer:
-        text = fate.spoiled(compose(call, fate.key, fate) if call.weights is None else self._learned(call, fate))
+        weights = call.weights
+        text = fate.spoiled(compose(call, fate.key, fate) if weights is None else self._learned(call, weights, fate))
         most = int(call.parameters.get("max_tokens") or DEFAULT_MAX_TOKENS)
         if self.count_tokens(text) > most:
             if call.schema is not None:
@@ -103,11 +104,10 @@ class SimulatedProvider:
         asked = sum(self.count_tokens(str(message.get("content") or "")) for message in call.messages)
         return Answer(text, asked, self.count_tokens(text), served_by)
 
-    def _learned(self, call: Call, fate: Fate) -> str:
+    def _learned(self, call: Call, weights: Path, fate: Fate) -> str:
         """What the tuned model says; a schema gets it in its first text, or as it is if it follows the schema."""
-        assert call.weights is not None
         prompt = str(call.messages[-1].get("content") or "") if call.messages else ""
-        said = self._model(call.weights).answer(prompt)
+        said = self._model(weights).answer(prompt)
         said = "General inquiry" if fate.meets("off_list") else said
         if call.schema is not None:
             return json.dumps(fill(call.schema, _Said(said)), ensure_ascii=False)

@@ -145,11 +145,14 @@ def _is_item(item: str, bullet: bool) -> bool:
 
 def _inline(text: str) -> Iterator[_Found]:
     for found in _INLINE.finditer(text):
+        if found[1][0] == "{":
+            continue  # a mapping, read as such
         rest = re.split(r"[.;](?:\s|$)|[)\]]", found[1], maxsplit=1)[0] if ";" not in found[1] else found[1]
         quoted = [next(filter(None, groups), "") for groups in _QUOTED.findall(rest)]
         names = quoted if len(quoted) >= 2 else re.split(r"\s*[,;|/]\s*", rest)
         if len(names) == 1:
             names = re.split(r"\s+(?:or|and)\s+", rest)
-        cleaned = [re.sub(r"^(?:and|or)\s+", "", name.strip(" .\"'")) for name in names]
+        names[0] = names[0].rpartition(": ")[2]
+        cleaned = [re.sub(r"^(?:and|or)\s+", "", name.strip(" .?!\"'")) for name in names]
         if all(0 < len(name.split()) <= 6 for name in cleaned):
             yield _Found(True, _unique([Label(name) for name in cleaned]))

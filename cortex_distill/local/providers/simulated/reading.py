@@ -37,7 +37,7 @@ _TRAILER = re.compile(
     r"\n\s{0,9}\W{0,3}(?:category|label|answer|output|class|topic|response|result|json)\W{0,4}\s*$", re.I
 )
 _ORDER = re.compile(
-    r"(?:(?<=[.!?\"”'>)\n])\s*|\s)(?=(?-i:[A-Z]))(?:(?:now|then|and|please|only)\s+)*"
+    r"(?:(?<=[.!?\"”'>)\n])\s{0,3}|\s)(?=(?-i:[A-Z]))(?:(?:now|then|and|please|only)\s+)*"
     r"(?:(?:give|rate|score|respond|answer|return|reply|provide|output|write|include)\b[^.\n]{0,200}?"
     r"(?:\bjson\b|\bscores?\b|\bratings?\b|\b1\s?(?:to|-|–)\s?\d|no other words)"
     r"|(?:respond|answer|return|reply|output|classify|choose|pick)\b[^.\n]{0,30}?\b(?:the|one|a)\s(?:\w+\s)?(?:label|categor))",
@@ -74,7 +74,8 @@ def _request(text: str) -> tuple[int, int, bool]:
     """Where the customer's text starts and ends, and whether something marks it."""
     if found := _tagged(text) or _fenced(text):
         return (*found, True)
-    marks = [end for at in _colons(text) if (end := _mark(text, at)) and text[end:].strip()]
+    length = len(text.rstrip())
+    marks = [end for at in _colons(text) if 0 < (end := _mark(text, at)) < length]
     starting = [end for end in marks if _opens_line(text, end)]
     if marks:
         start = (starting or marks)[-1]
@@ -116,7 +117,8 @@ def _mark(text: str, colon: int) -> int:
 
 
 def _opens_line(text: str, end: int) -> bool:
-    return len(text[text.rfind("\n", 0, end) + 1 : end].split()) <= 4
+    near = text[max(0, end - 60) : end].rstrip("\n")
+    return ("\n" in near or end <= 60) and len(near[near.rfind("\n") + 1 :].split()) <= 4
 
 
 def _end(text: str, start: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def _fitted(rows: Sequence[tuple[str, str]], epochs: int, job: Training) -> Clas
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415  # seconds to import
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
-    vectors = TfidfVectorizer(analyzer=features, sublinear_tf=True, max_features=60_000)
+    vectors = TfidfVectorizer(analyzer=features, sublinear_tf=True, max_features=20_000)
     try:
         table = vectors.fit_transform([prompt for prompt, _ in rows])
     except ValueError as error:
@@ -91,7 +92,7 @@ def _fitted(rows: Sequence[tuple[str, str]], epochs: int, job: Training) -> Clas
     index = {str(name): int(place) for name, place in vectors.vocabulary_.items()}
     if len(set(labels)) == 1:
         return Classifier(labels[:1], index, vectors.idf_, np.zeros((len(index), 1)), np.zeros(1))
-    learner = LogisticRegression(max_iter=1000, warm_start=True)
+    learner = LogisticRegression(max_iter=1000, tol=1e-3, warm_start=True)
     for epoch in range(1, epochs + 1):
         learner.set_params(C=4.0 * epoch).fit(table, labels)
         job.progress(0.1 + 0.8 * epoch / epochs)
@@ -127,5 +128,5 @@ def load(folder: Path) -> Classifier:
         with np.load(folder / "model.npz", allow_pickle=False) as arrays:
             index = {name: place for place, name in enumerate(said["features"])}
             return Classifier(said["completions"], index, arrays["idf"], arrays["coef"], arrays["intercept"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise CallError(f"the files of the tuned model in {folder.name} cannot be read: {error}") from error

@@ -101,7 +101,7 @@ def _examples(text: str) -> Sequence[str]:
         for part in re.findall(r"\{[^{}]{3,4000}\}", text)
         if "request" in (entry := _parsed(part))
     ]
-    found += _TEXT.findall(text)
+    found += [line for line in _TEXT.findall(text) if not line.startswith(("{", "[", "<"))]
     for block in _SHOWN.findall(text):
         found += [re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).strip(' "') for line in block.strip().split("\n")]
     return [example for example in dict.fromkeys(found) if len(example.split()) >= 3][:20]

@@ -105,7 +105,8 @@ class Writer(Filler):
             parts = re.split(r"(?<=[.!?])\s+", self.chance.choice(shown))
             return [self.chance.choice(parts), self.chance.choice(own)]
         first = self.chance.choice(own)
-        rest = [clause for clause in (*own, *said) if clause != first]
+        far = said and self.chance.random() < 0.12  # a word of the definition, taken on its own, may lead astray
+        rest = [clause for clause in (said if far else own) if clause != first]
         return [first, self.chance.choice(rest)] if rest and roll < 0.85 else [first]
 
     def _dressed(self, clauses: Sequence[str]) -> str:

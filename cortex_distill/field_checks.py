@@ -1,0 +1,74 @@
+"""What a single value of the experiment file must satisfy beyond its type, each fault with its remedy."""
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath, PureWindowsPath
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+Fault = tuple[tuple[str | int, ...], str]  # where, counted from the value that is checked; what is wrong and what to do
+
+
+def faulty(faults: Iterable[Fault]) -> PydanticCustomError:
+    """One error that carries several faults in its context, so that none hides another."""
+    listed = list(faults)
+    return PydanticCustomError("faults", "{said}", {"said": "; ".join(what for _, what in listed), "faults": listed})
+
+
+def refusing(fault: Callable[[str], str]) -> AfterValidator:
+    """Refuses each text for which `fault` has a message; an empty message means that nothing is wrong."""
+
+    def check(text: str) -> str:
+        message = fault(text)
+        if message:
+            raise faulty([((), message)])
+        return text
+
+    return AfterValidator(check)
+
+
+def fault_of_text(text: str) -> str:
+    """A message for a text that is empty or blank; empty if it is neither."""
+    return "" if text.strip() else "is empty; write its text, or leave the key out if it has a default"
+
+
+def fault_of_file(file: str) -> str:
+    """A message for a path that is absolute, here or on Windows, or blank; empty if it is neither."""
+    starts_elsewhere = PurePosixPath(file).is_absolute() or PureWindowsPath(file).is_absolute()
+    return f"should start beside this file, got '{file}'; write a relative path" if starts_elsewhere else fault_of_text(file)
+
+
+def fault_of_label(label: str) -> str:
+    """A message for a label that no model could be asked to repeat; empty if it is sound."""
+    bad = sorted({f"U+{ord(mark):04X}" for mark in label if unicodedata.category(mark) in {"Cc", "Cs", "Zl", "Zp"}})
+    checks = (
+        (bad, f"a label holds line breaks or control characters ({', '.join(bad)}); take them out"),
+        (not label.strip(), "a label is blank; write its name"),
+        (label != label.strip(), f"label '{label}' starts or ends with a blank; write '{label.strip()}'"),
+        (len(label) > 100, f"a label has at most 100 characters, got {len(label)}; move the rest to its definition"),
+    )
+    return next((message for wrong, message in checks if wrong), "")
+
+
+def alike(labels: Iterable[str]) -> dict[int, str]:
+    """A message for each label that differs from an earlier one only in case, blanks or Unicode form, by position."""
+    seen: dict[str, str] = {}
+    found: dict[int, str] = {}
+    for position, label in enumerate(labels):
+        folded = " ".join(unicodedata.normalize("NFC", label).casefold().split())
+        if folded in seen:
+            found[position] = f"is the same label as '{seen[folded]}' but for case and blanks; rename or drop one"
+        seen.setdefault(folded, label)
+    return found
+
+
+def checked_categories(given: dict[str, str] | list[str]) -> dict[str, str]:
+    """Label → definition, empty where only labels are given. Raises PydanticCustomError for labels alike or too few."""
+    keys = list(given) if isinstance(given, dict) else range(len(given))
+    faults: list[Fault] = [((keys[position],), message) for position, message in alike(given).items()]
+    if len(given) < 2:
+        faults.append(((), f"should have at least 2 categories, got {len(given)}; add one"))
+    if faults:
+        raise faulty(faults)
+    return given if isinstance(given, dict) else dict.fromkeys(given, "")

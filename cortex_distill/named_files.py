@@ -1,0 +1,64 @@
+"""The files that an experiment names, examples and holdout: found, summed for its hash, and the examples read."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cortex_distill.problem_list import Problems
+from cortex_distill.prompts import suggestion
+from cortex_distill.raw_data import get_in, labels_in
+
+
+class NamedFiles:
+    """The files that an experiment names: read, checked, and summed for its hash."""
+
+    def __init__(self, base: Path, found: Problems) -> None:
+        self.base, self.found, self.sums = base, found, dict[str, str]()
+
+    def content(self, data: dict[str, Any], *at: str) -> tuple[Path, bytes] | None:
+        name = get_in(data, *at)
+        if not isinstance(name, str) or not name.strip() or Path(name).is_absolute():
+            return None  # said by the config
+        path = self.base / name
+        try:
+            if path.is_file():
+                content = path.read_bytes()
+                self.sums[".".join(at)] = hashlib.sha256(content).hexdigest()
+                return path, content
+            self.found.at(at, f"no such file: {path}; write a path that starts beside the experiment file")
+        except (OSError, ValueError) as error:
+            self.found.at(at, f"{path} cannot be read: {error}; mend its rights or the path")
+        return None
+
+    def examples(self, data: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+        read = self.content(data, "generate", "examples", "file")
+        if read is None:
+            return {}
+        path, content = read
+        examples: dict[str, list[dict[str, str]]] = {}
+        for number, line in enumerate(content.split(b"\n"), start=1):
+            row = self.row(path, number, line, labels_in(data)) if line.strip() else None
+            if row:
+                examples.setdefault(row["category"], []).append(row)
+        if not content.strip():
+            self.found.elsewhere(path, 1, "holds no example; write JSON lines with category, scenario, request")
+        return examples
+
+    def row(self, path: Path, number: int, line: bytes, labels: list[str]) -> dict[str, str] | None:
+        try:
+            row = json.loads(line.decode("utf-8-sig"))
+            json.dumps(row, ensure_ascii=False).encode("utf-8")
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            self.found.elsewhere(path, number, "is not a JSON object in UTF-8; write one object per line")
+            return None
+        wrong = [key for key in ("category", "scenario", "request") if not str(row.get(key) or "").strip()]
+        wrong += [key for key in ("category", "scenario", "request") if not isinstance(row.get(key, ""), str)]
+        for key in wrong:
+            self.found.elsewhere(path, number, f"{key}: should be text that is not blank; write it")
+        if not wrong and row["category"] not in labels:
+            what = f"category: '{row['category']}' is not in the experiment file; {suggestion(row['category'], labels)}"
+            self.found.elsewhere(path, number, what)
+        return None if wrong else {key: row[key] for key in ("category", "scenario", "request")}

@@ -1,0 +1,50 @@
+"""Checks the templates of an experiment file where they stand, then renders each once for every category."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cortex_distill.config import ExperimentConfig
+from cortex_distill.problem_list import At, Problems
+from cortex_distill.prompts import PLACES, Place, TemplateFailure, generate_place, problems, render
+from cortex_distill.raw_data import get_in
+
+
+def _templates(data: dict[str, Any]) -> Iterator[tuple[At, Place]]:
+    vary, per_call = get_in(data, "generate", "vary"), get_in(data, "generate", "per_call")
+    yield (
+        ("generate", "prompt"),
+        generate_place(
+            vary if isinstance(vary, dict) else (),
+            examples=get_in(data, "generate", "examples") is not None,
+            per_call=per_call if isinstance(per_call, int) else 2,
+        ),
+    )
+    yield ("judge", "prompt"), PLACES["judge.prompt"]
+    yield ("fine_tune", "prompt"), PLACES["fine_tune.prompt"]
+    variants = get_in(data, "prompts")
+    yield from ((("prompts", name), PLACES["prompts"]) for name in (variants if isinstance(variants, dict) else ()))
+
+
+def check_templates(data: dict[str, Any], found: Problems) -> None:
+    for at, place in _templates(data):
+        template = get_in(data, *map(str, at))
+        if isinstance(template, str) and template.strip():
+            for line, what in problems(template, place):
+                found.in_template(at, line, what)
+
+
+def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, str]]], found: Problems) -> None:
+    """Renders each template once per category: some mistakes show only then (a missing attribute, 1 / 0)."""
+    shown = config.generate.examples.per_call if config.generate.examples else 0
+    texts: dict[At, str] = {("generate", "prompt"): config.generate.prompt, ("judge", "prompt"): config.judge.prompt}
+    texts |= {("fine_tune", "prompt"): config.fine_tune.prompt}
+    texts |= {("prompts", name): template for name, template in config.prompts.items()}
+    for label, definition in config.categories.items():
+        values = {"category": label, "definition": definition, "categories": config.categories, "scenario": "scenario"}
+        more = {"count": config.generate.per_call, "examples": examples.get(label, [])[:shown], "request": "request"}
+        vary = {name: options[0] for name, options in config.generate.vary.items()}
+        for at, template in texts.items():
+            try:
+                render(template, {**values, **more, **vary, "criteria": list(config.judge.thresholds)})
+            except TemplateFailure as failure:
+                found.in_template(at, failure.line, f"cannot be rendered: {failure.what}; mend the template")

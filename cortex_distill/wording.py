@@ -1,0 +1,94 @@
+"""How a refusal is put: pydantic's errors in the words of the experiment file, each with its remedy."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from cortex_distill.config import ExperimentConfig
+from cortex_distill.problem_list import At, Problems
+from cortex_distill.prompts import suggestion
+from cortex_distill.raw_data import is_secret
+
+_SAID = {
+    "missing": "is missing",
+    "string_type": "should be text",
+    "int_type": "should be a whole number",
+    "float_type": "should be a number",
+    "finite_number": "should be a finite number",
+    "bool_type": "should be true or false",
+    "dict_type": "should be a mapping of keys",
+    "model_type": "should be a mapping of keys",
+    "list_type": "should be a list",
+    "greater_than_equal": "should be {ge:g} or more",
+    "greater_than": "should be above {gt:g}",
+    "less_than_equal": "should be {le:g} or less",
+    "too_short": "should have at least {min_length} entry",
+    "string_too_long": "should have at most {max_length} characters",
+    "literal_error": "should be {expected}",
+}
+
+
+def shown_value(value: object) -> str:
+    kinds: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "nothing"}
+    text = kinds.get(type(value)) or (repr(value) if isinstance(value, str) else str(value))
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def quote_hint(value: object) -> str:
+    if isinstance(value, bool):
+        return f"YAML reads a bare {'Yes, on or true' if value else 'No, off or false'} as a boolean, so quote it"
+    return "quote it"
+
+
+def _number(value: object) -> str:
+    """What to write instead of a text that looks like a number, or nothing."""
+    parts = re.fullmatch(r"([-+]?\d{1,15})(?:\.(\d{0,15}))?(?:e([-+]?)(\d{1,2}))?", str(value).strip(), re.IGNORECASE)
+    if not isinstance(value, str) or not parts:
+        return ""
+    whole, fraction, sign, power = parts.groups()
+    plain = f"{float(value):.20f}".rstrip("0").rstrip(".")
+    return (
+        f"write {plain} or {whole}.{fraction or 0}e{sign or '+'}{power}" if power else f"write {plain} without quotes"
+    )
+
+
+def _field(at: At) -> tuple[list[str], str]:
+    """The keys known at a place, and the description of the nearest field on the way to it."""
+    model: type[BaseModel] | None = ExperimentConfig
+    description = ""
+    for part in at:
+        field = model.model_fields.get(str(part)) if model else None
+        if field is None:
+            return [], description
+        description = field.description or ""
+        kinds = (field.annotation, *get_args(field.annotation))
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    return list(model.model_fields) if model else [], description
+
+
+def explain(error: Mapping[str, Any], found: Problems) -> None:
+    """One of pydantic's errors in the words of the file."""
+    loc: At = error["loc"]
+    at = tuple(part for n, part in enumerate(loc) if not (n == 1 and loc[0] == "categories"))  # the union's tag
+    of_key = at[-1:] == ("[key]",) and len(at) > 2 and error["type"] != "extra_forbidden"  # else a key of that name
+    at = at[:-1] if of_key else at
+    kind, value, context = error["type"], at[-1] if of_key else error["input"], error.get("ctx", {})
+    known, description = _field(at[:-1] if kind == "extra_forbidden" else at)
+    if kind == "faults":
+        for below, what in context["faults"]:
+            found.at((*at, *below), what)
+    elif kind == "extra_forbidden":
+        if not is_secret(at[-1]):
+            found.at(at, f"no such key; {suggestion(str(at[-1]), known)}")
+    elif kind == "missing":
+        found.at(at, f"is missing; write it: {description}")
+    elif kind == "string_pattern_mismatch":
+        form = "DB.SCHEMA.NAME in plain words" if at[-1] == "table" else "small letters, digits and _, a letter first"
+        found.at(at, f"should be {form}, got {shown_value(value)}")
+    elif kind != "string_unicode":  # half a character: said by look_through, for keys too
+        said = _SAID.get("int_type" if kind == "int_from_float" else kind, error["msg"]).format(**context)
+        hint = quote_hint(value) if kind == "string_type" and not isinstance(value, dict | list | None) else description
+        hint = (_number(value) if kind in {"int_type", "float_type"} else "") or hint
+        found.at(at, f"{said}, got {shown_value(value)}; {hint}")
