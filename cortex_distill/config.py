@@ -5,9 +5,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
-from cortex_distill.field_checks import fault_of_file, fault_of_text, checked_categories, faulty, refusing, fault_of_label
+from cortex_distill.field_checks import (
+    checked_categories,
+    fault_of_file,
+    fault_of_label,
+    fault_of_text,
+    faulty,
+    refusing,
+)
 from cortex_distill.prompts import RESERVED
-
 
 
 class _MappingOrList:

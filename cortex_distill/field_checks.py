@@ -36,7 +36,11 @@ def fault_of_text(text: str) -> str:
 def fault_of_file(file: str) -> str:
     """A message for a path that is absolute, here or on Windows, or blank; empty if it is neither."""
     starts_elsewhere = PurePosixPath(file).is_absolute() or PureWindowsPath(file).is_absolute()
-    return f"should start beside this file, got '{file}'; write a relative path" if starts_elsewhere else fault_of_text(file)
+    return (
+        f"should start beside this file, got '{file}'; write a relative path"
+        if starts_elsewhere
+        else fault_of_text(file)
+    )
 
 
 def fault_of_label(label: str) -> str:

@@ -62,7 +62,7 @@ def load_experiment(path: Path | str, overrides: Mapping[str, object] | None = N
     check_templates(data, found)
     files = NamedFiles(path_.parent, found)
     examples = files.examples(data)
-    files.content(data, "holdout", "file")
+    files.read(data, "holdout", "file")
     config = _validated(data, found)
     try_templates(config, examples, found)
     found.stop_if_any()

@@ -10,13 +10,21 @@ from cortex_distill.prompts import suggestion
 from cortex_distill.raw_data import get_in, labels_in
 
 
+class NamedFile(NamedTuple):
+    """One of them, as it lay there."""
+
+    path: Path
+    content: bytes
+
+
 class NamedFiles:
-    """The files that an experiment names: read, checked, and summed for its hash."""
+    """The files of one experiment; `sums` has the SHA-256 of each that was read, by the dotted key that names it."""
 
     def __init__(self, base: Path, found: Problems) -> None:
         self.base, self.found, self.sums = base, found, dict[str, str]()
 
-    def content(self, data: dict[str, Any], *at: str) -> tuple[Path, bytes] | None:
+    def read(self, data: dict[str, Any], *at: str) -> NamedFile | None:
+        """The file that a key names; None if the key is missing or wrong, or its file is not there."""
         name = get_in(data, *at)
         if not isinstance(name, str) or not name.strip() or Path(name).is_absolute():
             return None  # said by the config
@@ -25,27 +33,28 @@ class NamedFiles:
             if path.is_file():
                 content = path.read_bytes()
                 self.sums[".".join(at)] = hashlib.sha256(content).hexdigest()
-                return path, content
+                return NamedFile(path, content)
             self.found.at(at, f"no such file: {path}; write a path that starts beside the experiment file")
         except (OSError, ValueError) as error:
             self.found.at(at, f"{path} cannot be read: {error}; mend its rights or the path")
         return None
 
     def examples(self, data: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
-        read = self.content(data, "generate", "examples", "file")
+        """The sound examples by category, {} if none are named; each wrong line becomes a problem."""
+        read = self.read(data, "generate", "examples", "file")
         if read is None:
             return {}
         path, content = read
         examples: dict[str, list[dict[str, str]]] = {}
         for number, line in enumerate(content.split(b"\n"), start=1):
-            row = self.row(path, number, line, labels_in(data)) if line.strip() else None
+            row = self._row(path, number, line, labels_in(data)) if line.strip() else None
             if row:
                 examples.setdefault(row["category"], []).append(row)
         if not content.strip():
             self.found.elsewhere(path, 1, "holds no example; write JSON lines with category, scenario, request")
         return examples
 
-    def row(self, path: Path, number: int, line: bytes, labels: list[str]) -> dict[str, str] | None:
+    def _row(self, path: Path, number: int, line: bytes, labels: list[str]) -> dict[str, str] | None:
         try:
             row = json.loads(line.decode("utf-8-sig"))
             json.dumps(row, ensure_ascii=False).encode("utf-8")

@@ -34,7 +34,7 @@ class Problems:
         self.found.add((str(path), line, what))
 
     def in_template(self, at: At, line: int, what: str) -> None:
-        """Adds a problem of a template. The line inside a block scalar is exact; other styles fold lines, so they give their first."""
+        """Adds a problem of a template: its own line in a block scalar; other styles fold, so they give their first."""
         node = self.texts.get(at)
         if node is None or any(at[: len(o)] == o for o in self.overridden):
             self.at(at, what)

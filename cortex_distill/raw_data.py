@@ -18,21 +18,25 @@ _NO_SECRETS = (
 
 
 def get_in(data: object, *keys: str) -> Any:
+    """The value below these keys, or None; also None where something else than a mapping is on the way."""
     for key in keys:
         data = data.get(key) if isinstance(data, dict) else None
     return data
 
 
 def labels_in(data: dict[str, Any]) -> list[str]:
+    """The labels of `categories` as text, right or wrong, in the order of the file."""
     given = data.get("categories")
     return [str(label) for label in given] if isinstance(given, dict | list) else []
 
 
 def is_secret(key: object) -> bool:
+    """Whether a key sounds like a password, a connection or an engine."""
     return bool(_SECRET.fullmatch(str(key).lower().replace("-", "_")))
 
 
 def override(data: dict[str, Any], overrides: Mapping[str, object], found: Problems) -> None:
+    """Writes values under dotted keys into the data, with the mappings that they lack on the way."""
     for dotted, value in overrides.items():
         *parents, last = dotted.split(".")
         here: Any = data
@@ -58,7 +62,7 @@ def _walk(value: object, at: At = ()) -> Iterator[tuple[At, object]]:
 
 
 def look_through(data: dict[str, Any], found: Problems) -> None:
-    """What pydantic does not see: secrets under any key, halves of characters, labels alike beside other errors."""
+    """Adds what pydantic does not see: secrets under any key, half characters, labels alike beside other errors."""
     for at, value in _walk(data):
         if at and at[:-1] not in _FREE and is_secret(at[-1]):
             found.at(at, _NO_SECRETS)

@@ -21,7 +21,14 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**"})
 
     def __init__(self) -> None:
-        super().__init__(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, finalize=_printed)
+        super().__init__(
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=False,
+            autoescape=False,
+            undefined=StrictUndefined,
+            finalize=_printed,
+        )
         self.globals = {"range": self.globals["range"], "namespace": self.globals["namespace"]}
         self.filters["tojson"] = partial(json.dumps, ensure_ascii=False)  # Jinja's own writes I'm as I\\u0027m
         del self.filters["random"]

@@ -26,6 +26,7 @@ def _templates(data: dict[str, Any]) -> Iterator[tuple[At, Place]]:
 
 
 def check_templates(data: dict[str, Any], found: Problems) -> None:
+    """Adds what is wrong with the text of each template, whatever else is wrong with the file."""
     for at, place in _templates(data):
         template = get_in(data, *map(str, at))
         if isinstance(template, str) and template.strip():
@@ -34,7 +35,7 @@ def check_templates(data: dict[str, Any], found: Problems) -> None:
 
 
 def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, str]]], found: Problems) -> None:
-    """Renders each template once per category: some mistakes show only then (a missing attribute, 1 / 0)."""
+    """Renders each template once per category and adds what fails only then (a missing attribute, 1 / 0)."""
     shown = config.generate.examples.per_call if config.generate.examples else 0
     texts: dict[At, str] = {("generate", "prompt"): config.generate.prompt, ("judge", "prompt"): config.judge.prompt}
     texts |= {("fine_tune", "prompt"): config.fine_tune.prompt}

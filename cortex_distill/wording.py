@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 
@@ -12,7 +12,6 @@ from cortex_distill.prompts import suggestion
 from cortex_distill.raw_data import is_secret
 
 _SAID = {
-    "missing": "is missing",
     "string_type": "should be text",
     "int_type": "should be a whole number",
     "float_type": "should be a number",
@@ -31,12 +30,14 @@ _SAID = {
 
 
 def shown_value(value: object) -> str:
+    """A value as a message shows it, at most 80 characters, without the content of mappings and lists."""
     kinds: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "nothing"}
     text = kinds.get(type(value)) or (repr(value) if isinstance(value, str) else str(value))
     return text if len(text) <= 80 else text[:79] + "…"
 
 
 def quote_hint(value: object) -> str:
+    """What to do with a value that YAML does not read as text."""
     if isinstance(value, bool):
         return f"YAML reads a bare {'Yes, on or true' if value else 'No, off or false'} as a boolean, so quote it"
     return "quote it"
@@ -54,22 +55,26 @@ def _number(value: object) -> str:
     )
 
 
-def _field(at: At) -> tuple[list[str], str]:
-    """The keys known at a place, and the description of the nearest field on the way to it."""
+class _Field(NamedTuple):
+    known: list[str]  # the keys that may stand below a place
+    description: str  # of the nearest field on the way to it
+
+
+def _field(at: At) -> _Field:
     model: type[BaseModel] | None = ExperimentConfig
     description = ""
     for part in at:
         field = model.model_fields.get(str(part)) if model else None
         if field is None:
-            return [], description
+            return _Field([], description)
         description = field.description or ""
         kinds = (field.annotation, *get_args(field.annotation))
         model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-    return list(model.model_fields) if model else [], description
+    return _Field(list(model.model_fields) if model else [], description)
 
 
 def explain(error: Mapping[str, Any], found: Problems) -> None:
-    """One of pydantic's errors in the words of the file."""
+    """Adds one of pydantic's errors (an item of `errors()`), in the words of the file and at its place there."""
     loc: At = error["loc"]
     at = tuple(part for n, part in enumerate(loc) if not (n == 1 and loc[0] == "categories"))  # the union's tag
     of_key = at[-1:] == ("[key]",) and len(at) > 2 and error["type"] != "extra_forbidden"  # else a key of that name
@@ -87,7 +92,7 @@ def explain(error: Mapping[str, Any], found: Problems) -> None:
     elif kind == "string_pattern_mismatch":
         form = "DB.SCHEMA.NAME in plain words" if at[-1] == "table" else "small letters, digits and _, a letter first"
         found.at(at, f"should be {form}, got {shown_value(value)}")
-    elif kind != "string_unicode":  # half a character: said by look_through, for keys too
+    elif kind != "string_unicode":  # half a character: said by raw_data.look_through, for keys too
         said = _SAID.get("int_type" if kind == "int_from_float" else kind, error["msg"]).format(**context)
         hint = quote_hint(value) if kind == "string_type" and not isinstance(value, dict | list | None) else description
         hint = (_number(value) if kind in {"int_type", "float_type"} else "") or hint

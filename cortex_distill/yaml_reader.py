@@ -82,7 +82,9 @@ class _Reader:
             return None
         key = self.scalar(node, at)
         if not isinstance(key, str):
-            self.problems.at((*at, node.value), f"a key should be text, got {shown_value(key)}; {quote_hint(key)}", line)
+            self.problems.at(
+                (*at, node.value), f"a key should be text, got {shown_value(key)}; {quote_hint(key)}", line
+            )
         return str(node.value)
 
 

@@ -46,7 +46,7 @@ def validate(files: tuple[Path, ...]) -> None:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="change one value, e.g. split.train=0.7")
 def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
     """Run one experiment: generate, judge, split, fine-tune, evaluate, record."""
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")  # the bars say it; before Prefect is imported
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # bars and messages say it; before the import
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     from cortex_distill.load import load_experiment  # noqa: PLC0415
 

@@ -245,6 +245,14 @@ def test_a_folded_template_gives_its_first_line():
     assert refused(text) == ["x.yaml:14: judge.prompt: unknown name 'requst'; did you mean 'request'?"]
 
 
+def test_a_template_with_lines_of_tags_gives_the_line_of_the_mistake():
+    block = "|\n    Rate\n    {% for c in categories %}\n    {{ c }}\n    {% endfor %}\n    {{ request }} "
+    wrong = instead("prompt: Rate {{ request }}", f"prompt: {block}{{{{ requst }}}}")
+    assert refused(wrong) == ["x.yaml:19: judge.prompt: unknown name 'requst'; did you mean 'request'?"]
+    fails = instead("prompt: Rate {{ request }}", f"prompt: {block}{{{{ 1 / 0 }}}}")
+    assert refused(fails) == ["x.yaml:19: judge.prompt: cannot be rendered: division by zero; mend the template"]
+
+
 EXAMPLES = instead("per_call: 5", "per_call: 5\n  examples: {file: data/e.jsonl}").replace(
     "about", "{{ examples | length }} about"
 )

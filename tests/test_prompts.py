@@ -155,6 +155,43 @@ def test_checking_any_text_never_fails(template):
     assert all(line >= 1 and what for line, what in problems(template, JUDGE))
 
 
+LINES_OF_TAGS = "Labels:\n  {% for c in categories %}\n{{ c }}\n  {% endfor %}\n{# a note #}\n\n"
+
+
+def test_a_line_that_holds_only_a_tag_leaves_no_line_in_the_prompt():
+    assert render(LINES_OF_TAGS + "end", {"categories": ["a", "b"]}) == "Labels:\na\nb\n\nend"
+    sql = to_sql(LINES_OF_TAGS + "{{ request }}", {"categories": ["a", "b"]}, {"request": "r"})
+    assert sql == Sql("CONCAT(?, COALESCE(r, ''))", ("Labels:\na\nb\n\n",))
+
+
+def test_a_line_that_ends_in_a_tag_keeps_its_end_only_when_asked():
+    assert render("{% if 1 %}a{% endif %}\nb", {}) == "ab"
+    assert render("{% if 1 %}a{% endif +%}\nb", {}) == "a\nb"
+
+
+def test_lines_of_tags_still_count_as_lines():
+    assert problems(LINES_OF_TAGS + "{{ requst }}{{ request }}", VARIANT) == [
+        (7, "unknown name 'requst'; did you mean 'request'?")
+    ]
+    assert problems(LINES_OF_TAGS + "{% if %}{{ request }}", VARIANT)[0][0] == 7
+    for mistake in ("{{ 1 / 0 }}", "{{ nope }}", "{{ categories.b }}"):
+        with pytest.raises(TemplateFailure) as raised:
+            render(LINES_OF_TAGS + mistake, {"categories": ["a"]})
+        assert raised.value.line == 7
+
+
+@given(
+    st.lists(st.sampled_from(["a", " ", "\n", "{# x #}", "{% set n = 1 %}", "{% if 1 %}", "{% endif %}", "{{- 1 -}}"]))
+)
+def test_no_mix_of_tags_and_line_ends_moves_a_line(pieces):
+    template = "".join(pieces) + "{% endif %}" * (pieces.count("{% if 1 %}") - pieces.count("{% endif %}"))
+    wrong = problems(template + "{{ requst }}{{ request }}", VARIANT)
+    line = template.count("\n") + 1
+    assert wrong[0][1].startswith("is not a template: ") or wrong == [
+        (line, "unknown name 'requst'; did you mean 'request'?")
+    ]
+
+
 def test_rendering_keeps_text_as_it_is():
     assert render("{{ category }}\n", {"category": "<a> & {{ 7*7 }}"}) == "<a> & {{ 7*7 }}"
 
@@ -237,6 +274,8 @@ PIECE = st.sampled_from(
         "{% for c, d in categories.items() %}{{ c }}{{ request }}{{ d }}{% endfor %}",
         *[
             " text\n",
+            "\n",
+            "  ",
             "'",
             "\\n",
             "?",
@@ -260,7 +299,7 @@ def concatenated(sql, columns):
 def test_the_sql_says_what_jinja_would(pieces, request, scenario, categories):
     template, row = "".join(pieces), {"request": request, "scenario": scenario}
     sql = to_sql(template, {"categories": categories}, {"request": "request", "scenario": "scenario"})
-    plain = Environment().from_string(template)
+    plain = Environment(trim_blocks=True, lstrip_blocks=True).from_string(template)
     assert concatenated(sql, row) == plain.render(categories=categories, request=request, scenario=scenario or "")
     assert re.fullmatch(r"(CONCAT\()?(\?|COALESCE\((request|scenario), ''\)|, )+\)?", sql.text)
 

@@ -189,6 +189,11 @@ def _wrong_arguments(name: str, what: str) -> Refused:
     return Refused(f"SQL compilation error: invalid arguments for function {name}: {what}", 1044, "42P13")
 
 
+def mentioned(tree: exp.Expr) -> bool:
+    """Whether a statement, not translated yet, calls a Cortex function."""
+    return any(str(node.this).upper() in (*_LEGACY, *_AI) for node in tree.find_all(exp.Anonymous))
+
+
 def count(tree: exp.Expr) -> int:
     """Number of Cortex calls that the translated statement should make per row."""
     return sum(map(_is_call, tree.walk()))

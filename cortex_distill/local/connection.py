@@ -42,6 +42,11 @@ class LocalConnection(FakeSnowflakeConnection):
             "session": str(self.number),
         }
 
+    def use(self, database: str, schema: str) -> None:
+        """Make them the current ones."""
+        self.database, self._schema = database, schema
+        self.database_set = self.schema_set = True
+
     @contextmanager
     def lane(self, *, transaction: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         """A DuckDB connection for one statement; the session's own while a transaction is open or changes."""

@@ -1,8 +1,11 @@
 """The Python functions behind the Cortex functions: batches of rows from DuckDB to the provider and back."""
 
 import json
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from hashlib import md5
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +38,8 @@ class Cortex:
 
     def __init__(self, provider: Provider, tuned: FindTuned) -> None:
         self._provider, self._tuned = provider, tuned
+        self._drawn: Counter[str] = Counter()
+        self._drawing = threading.Lock()
 
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make the functions known to every connection of this DuckDB instance."""
@@ -53,7 +58,15 @@ class Cortex:
 
     def _call(self, model: str, prompt: Any, settings: calls.Settings) -> Call:
         found = self.model(model, settings.schema_name, settings.function)
-        return Call(found.name, _messages(prompt, settings), settings.parameters, settings.schema, found.weights)
+        call = Call(found.name, _messages(prompt, settings), settings.parameters, settings.schema, found.weights)
+        return call._replace(draw=self._draw(call)) if settings.parameters.get("temperature") else call
+
+    def _draw(self, call: Call) -> int:
+        """Number of this draw of a call; a model with a temperature should not say the same each time."""
+        key = md5(json.dumps(call[:4]).encode(), usedforsecurity=False).hexdigest()
+        with self._drawing:
+            self._drawn[key] += 1
+            return self._drawn[key] - 1
 
     def model(self, name: str, schema: str, function: str) -> Model:
         """The model of that name. Raises Refused, as the service does for a name that it does not know."""
@@ -157,7 +170,7 @@ def _define(
     duck: duckdb.DuckDBPyConnection,
     name: str,
     function: Callable[..., Any],
-    takes: list[str],
+    takes: list[Any],
     gives: str,
     effects: bool = True,
 ) -> None:

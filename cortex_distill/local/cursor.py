@@ -1,8 +1,7 @@
 """One statement: Snowflake text and binds in, an Arrow table with described columns out."""
 
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import duckdb
@@ -17,15 +16,13 @@ from cortex_distill.local import binds, calls, commands
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.functions import create_function
-from cortex_distill.local.locks import Locks
 from cortex_distill.local.merge import run_merge
 from cortex_distill.local.repair import repair
 from cortex_distill.local.results import Described, Plain, describe, query
 
 _SCOPED = re.compile(r"^(\s*create\s+(?:or\s+replace\s+)?)scoped\s+", re.IGNORECASE)
 _REFUSED = ("CALL", "EXECUTE", "COPY", "DECLARE", "LIST", "GET")
-PATIENCE = 30.0  # seconds that a statement waits for a concurrent writer, as Snowflake queues on a table's lock
-_TRANSACTION = (exp.Transaction, exp.Commit, exp.Rollback)
+TRANSACTION = (exp.Transaction, exp.Commit, exp.Rollback)
 
 
 class Result(NamedTuple):
@@ -72,8 +69,11 @@ class LocalCursor(FakeSnowflakeCursor):
             return self.answer(commands.DONE)
         if isinstance(tree, exp.Merge):
             return self.answer(run_merge(tree, self._duck_conn, self._guarded))._replace(kind=kind)
+        if isinstance(tree, exp.Create) and tree.kind == "DATABASE":
+            self._create_database(tree)
+            return self.answer(commands.DONE)
         self._run_translated(tree)
-        if isinstance(tree, _TRANSACTION):
+        if isinstance(tree, TRANSACTION):
             session.open_transaction = isinstance(tree, exp.Transaction)
         return self.result(kind)
 
@@ -84,6 +84,18 @@ class LocalCursor(FakeSnowflakeCursor):
             translated = self._transform(part, None)
             calls.guard(translated, self._plan)
             self._execute(translated)
+
+    def _create_database(self, tree: exp.Create) -> None:
+        """A new database has a schema PUBLIC, and both become the session's current ones."""
+        known = "SELECT database_name FROM duckdb_databases()"
+        before = {name for (name,) in self._duck_conn.execute(known).fetchall()}
+        if tree.args.get("replace"):
+            raise unsupported("CREATE OR REPLACE DATABASE")
+        self._run_translated(tree)
+        for (name,) in self._duck_conn.execute(known).fetchall():
+            if name not in before:
+                self._duck_conn.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}".PUBLIC')
+                self._conn.use(name, "PUBLIC")
 
     def translated(self, tree: exp.Expr) -> exp.Expr:
         """The DuckDB form of a piece of Snowflake SQL."""
@@ -127,7 +139,7 @@ class LocalCursor(FakeSnowflakeCursor):
             super()._execute(transformed, params)
             return
         sql = transformed.sql("duckdb")
-        self._arrow_table, self._columns = query(self._duck_conn, sql)  # type: ignore[assignment]  # fakesnow says None
+        self._arrow_table, self._columns = query(self._duck_conn, sql)
         self._last_sql = sql  # type: ignore[assignment]  # likewise
 
 
@@ -169,33 +181,3 @@ _MARKS = (
     "create_db_name",
     "table_comment",
 )
-
-
-def execute(
-    session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]
-) -> Result:
-    """Run one statement on a session. `started` is told the DuckDB connection, so that it can be interrupted."""
-    if (simple := commands.of_text(sql, session)) is not None:
-        with session.lane(transaction=False) as duck:
-            return LocalCursor(session, duck).answer(simple)
-    give_up = time.monotonic() + PATIENCE
-    pause = 0.005
-    while True:
-        try:
-            return _attempt(session, sql, values, locks, started)
-        except duckdb.TransactionException as error:
-            if session.open_transaction or time.monotonic() > give_up or "onflict" not in str(error):
-                raise
-        time.sleep(pause)
-        pause = min(pause * 2, 0.5)
-
-
-def _attempt(
-    session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]
-) -> Result:
-    with session.lane(transaction=False) as duck:
-        tree, count = LocalCursor(session, duck).prepared(sql)
-    tree = binds.fill(tree, values, count)
-    with session.lane(transaction=isinstance(tree, _TRANSACTION)) as duck, locks.of(tree, session):
-        started(duck)
-        return LocalCursor(session, duck).run(tree)

@@ -14,7 +14,7 @@ from snowflake.connector.errors import ProgrammingError
 from cortex_distill.errors import SetupError
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cortex import Cortex, register_json
-from cortex_distill.local.cursor import execute
+from cortex_distill.local.execute import execute
 from cortex_distill.local.faults import Refused, as_refused
 from cortex_distill.local.finetune import Jobs
 from cortex_distill.local.locks import Locks

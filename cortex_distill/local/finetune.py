@@ -68,7 +68,7 @@ class Jobs:
 
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make FINETUNE known to DuckDB."""
-        takes = ["JSON[]", "VARCHAR"]
+        takes: list[Any] = ["JSON[]", "VARCHAR"]
         duck.create_function(calls.FINETUNE, self.call, takes, "VARCHAR", null_handling=SPECIAL, side_effects=True)
 
     def call(self, cells: list[str | None], schema: str) -> str:

@@ -34,7 +34,7 @@ class Running:
         def run() -> None:
             try:
                 future.set_result(work(lambda duck: self._ducks.__setitem__(key, duck)))
-            except BaseException as error:  # a defect of the engine: the waiting client gets it
+            except BaseException as error:  # noqa: BLE001  a defect of the engine: the waiting client gets it
                 future.set_exception(error)
             finally:
                 self._ducks.pop(key, None)

@@ -14,7 +14,8 @@ from sqlglot import exp
 
 from cortex_distill.local import binds
 from cortex_distill.local.connection import LocalConnection
-from cortex_distill.local.cursor import LocalCursor, Result, execute
+from cortex_distill.local.cursor import LocalCursor, Result
+from cortex_distill.local.execute import execute
 from cortex_distill.local.faults import Refused, as_refused
 from cortex_distill.local.results import describe, wire_table
 

@@ -18,7 +18,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         """The engine's reply, as a response of the requests library."""
@@ -26,9 +26,9 @@ class _Adapter(HTTPAdapter):
         body = request.body or b""
         raw = body.encode() if isinstance(body, str) else bytes(body)
         reply = self._protocol.handle(
-            Request(str(address.path), dict(parse_qsl(str(address.query))), request.headers, raw)
+            Request(str(address.path), dict(parse_qsl(str(address.query))), request.headers or {}, raw)
         )
-        response = Response()
+        response = Response()  # type: ignore[no-untyped-call]
         response.status_code = 200
         response.url, response.request, response.encoding = request.url or "", request, "utf-8"
         response.headers["Content-Type"] = "application/json"

@@ -107,7 +107,7 @@ def test_base_models_are_evaluated_before_the_job_is_waited_for(distill, config,
 @pytest.mark.parametrize("knobs", ["broken_json=0.3,fenced_json=0.3", "transient=0.2", "off_list=0.3,empty=0.1"])
 def test_the_flow_survives_models_that_misbehave(distill, config, home, monkeypatch, knobs):
     monkeypatch.setenv("DISTILL_MODELS", f"simulated:{knobs}")
-    summary = distill(config())
+    summary = distill(config({"generate.per_category": 32}))
     assert len(experiments(home)) == 10
     assert summary.stages[-1].tickets > 0
 

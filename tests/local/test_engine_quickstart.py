@@ -19,7 +19,7 @@ _PIECE = re.compile(r"\$\$.*?\$\$|'(?:[^']|'')*'|--[^\n]*|;|[^;$'-]+|.", re.DOTA
 def statements(text):
     """The statements of the guide's SQL blocks.
 
-    After the FINETUNE call the guide has a stray `);`: a statement of nothing but `)` is a defect of the text and dropped.
+    After the FINETUNE call the guide has a stray `);`, a defect of its text: a statement of nothing but `)` is dropped.
     """
     blocks = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
     found, current = [], ""
@@ -39,7 +39,7 @@ def teacher(call):
         category = re.search(r"category:(.*?)\. Provide", text)[1]
         return json.dumps([{"scenario": f"s{n}", "request": f"{category}: it's call {n}"} for n in range(25)])
     if "You are a judge" in text:
-        return '{"realistic": %d, "valid": 5, "reason": "it\'s fine"}' % (2 if "call 7" in text else 5)
+        return json.dumps({"realistic": 2 if "call 7" in text else 5, "valid": 5, "reason": "it's fine"})
     return f"\n{text.rsplit(':', 2)[-2].strip()}\n"
 
 
@@ -61,11 +61,11 @@ def test_every_statement_of_the_guide_runs_as_it_is_printed(tmp_path):
         else:
             answers[statement] = session.sql(statement).collect()
     assert session.sql("SELECT COUNT(*) AS n FROM flatten_support_tickets").collect()[0].N == 125
-    assert session.sql("SELECT COUNT(*) AS n FROM filtered_support_tickets").collect()[0].N == 115
+    assert session.sql("SELECT COUNT(*) AS n FROM filtered_support_tickets").collect()[0].N == 120
     shares = [
         session.sql(f"SELECT COUNT(*) AS n FROM {t}").collect()[0].N for t in ("training_data", "validation_data")
     ]
-    assert sum(shares) == 115 and min(shares) > 0
+    assert sum(shares) == 120 and min(shares) > 0
     assert [len(provider.jobs[0].train), len(provider.jobs[0].validation)] == shares
     last = answers[script[-1]]
     assert len(last) == shares[1] and all(

@@ -13,6 +13,16 @@ from cortex_distill.local import engines, running
 from cortex_distill.local.engine import Engine
 from tests.local.engine_fake import FakeProvider
 
+PREAMBLE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, ".")
+from snowflake.snowpark import Session
+from cortex_distill.local import engines
+from cortex_distill.local.engine import Engine
+from tests.local.engine_fake import FakeProvider
+"""
+
 
 def test_snowpark_frames_work(session):
     frame = session.create_dataframe([[1, "a", None], [2, "b", 1.5]], schema=["x", "y", "z"])
@@ -100,10 +110,12 @@ def test_tables_views_and_functions_survive_a_restart_and_temporary_ones_do_not(
 
 
 def test_a_folder_in_use_by_another_process_is_named_with_its_owner(tmp_path):
-    holder = ("import sys, pathlib; sys.path.insert(0, '.')\n"
-              "from cortex_distill.local.engine import Engine\nfrom tests.local.engine_fake import FakeProvider\n"
-              f"e = Engine(pathlib.Path({str(tmp_path)!r}), FakeProvider()); print('ready', flush=True); input(); e.close()")  # fmt: skip
-    process = subprocess.Popen([sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    holder = (
+        f"engine = Engine(Path({str(tmp_path)!r}), FakeProvider()); print('ready', flush=True); input(); engine.close()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", PREAMBLE + holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline().strip() == "ready"
     with pytest.raises(SetupError, match=f"{tmp_path}.*in use by process {process.pid}"):
         Engine(tmp_path, FakeProvider())
@@ -142,17 +154,21 @@ def test_an_unknown_provider_is_a_setup_error(models):
 
 
 def test_a_process_that_forgets_to_close_ends_promptly_and_silently(tmp_path):
-    script = ("import sys, pathlib; sys.path.insert(0, '.')\n"
-              "from snowflake.snowpark import Session\nfrom cortex_distill.local import engines\n"
-              "from tests.local.engine_fake import FakeProvider\nengines.provider_of = lambda models: FakeProvider()\n"
-              f"c = engines.connect(pathlib.Path({str(tmp_path)!r}), 'simulated', database='D', schema='S')\n"
-              "s = Session.builder.configs({'connection': c}).create()\n"
-              "print(s.sql('SELECT 1 AS a').collect()[0].A); s.sql('CREATE TABLE t AS SELECT 1 AS a').collect()")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    script = f"""
+engines.provider_of = lambda models: FakeProvider()
+connection = engines.connect(Path({str(tmp_path)!r}), "simulated", database="D", schema="S")
+session = Session.builder.configs({{"connection": connection}}).create()
+print(session.sql("SELECT 1 AS a").collect()[0].A)
+session.sql("CREATE TABLE t AS SELECT 1 AS a").collect()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + script], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
 
 
 def test_importing_the_package_loads_neither_duckdb_nor_models():
-    code = "import sys, cortex_distill.local.providers; print({'duckdb', 'fakesnow', 'xllamacpp', 'sklearn'} & set(sys.modules))"
+    heavy = {"duckdb", "fakesnow", "xllamacpp", "sklearn"}
+    code = f"import sys, cortex_distill.local.providers; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

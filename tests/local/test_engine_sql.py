@@ -27,14 +27,15 @@ def test_a_bind_comes_back_as_it_went_in(one, value):
 
 
 def test_binds_keep_the_order_of_the_text(rows):
-    sql = "SELECT DATEDIFF('second', ?::TIMESTAMP_NTZ, ?::TIMESTAMP_NTZ), DIV0(?, ?), IFF(? > 1, ?, ?), '?', ?::INT + 1 -- ?"
+    seconds = "DATEDIFF('second', ?::TIMESTAMP_NTZ, ?::TIMESTAMP_NTZ)"
+    sql = f"SELECT {seconds}, DIV0(?, ?), IFF(? > 1, ?, ?), '?', ?::INT + 1 -- ?"
     assert rows(sql, "2026-01-01 00:00:00", "2026-01-01 00:01:00", 6, 4, 2, "yes", "no", "7") == [
         (60, 1.5, "yes", "?", 8)
     ]
 
 
 def test_a_missing_bind_is_an_error(rows):
-    with pytest.raises(SnowparkSQLException, match="002049|bind"):
+    with pytest.raises(SnowparkSQLException, match="002049"):
         rows("SELECT ?, ?", 1)
 
 
@@ -92,7 +93,7 @@ def test_try_parse_json_is_as_lenient_as_snowflake(one, text, value):
 
 
 def test_parse_json_raises_where_try_parse_json_is_null(rows):
-    with pytest.raises(SnowparkSQLException, match="100069.*duplicate"):
+    with pytest.raises(SnowparkSQLException, match=r"100069.*duplicate"):
         rows("SELECT PARSE_JSON(?)", '{"a":1,"a":2}')
 
 
@@ -171,8 +172,9 @@ def test_a_table_of_every_type_keeps_nulls_and_defaults(rows):
 def test_merge_updates_inserts_and_counts(rows):
     rows("CREATE TABLE target (k STRING, a NUMBER)")
     rows("INSERT INTO target VALUES ('x', 1)")
-    merge = ("MERGE INTO target USING (SELECT column1 AS k, column2 AS a FROM VALUES (?, ?), (?, ?)) s ON target.k = s.k"
-             " WHEN MATCHED THEN UPDATE SET target.a = s.a WHEN NOT MATCHED THEN INSERT (k, a) VALUES (s.k, s.a)")  # fmt: skip
+    merge = """MERGE INTO target USING (SELECT column1 AS k, column2 AS a FROM VALUES (?, ?), (?, ?)) s
+        ON target.k = s.k WHEN MATCHED THEN UPDATE SET target.a = s.a
+        WHEN NOT MATCHED THEN INSERT (k, a) VALUES (s.k, s.a)"""
     assert rows(merge, "x", 5, "y", 6) == [(1, 1)]
     assert rows("SELECT * FROM target ORDER BY k") == [("x", 5), ("y", 6)]
 
@@ -232,8 +234,8 @@ def test_account_statements_succeed(rows, statement):
 
 
 def test_the_account_says_who_answers(rows, schema):
-    facts = rows("SELECT CURRENT_ACCOUNT(), CURRENT_DATABASE(), CURRENT_SCHEMA(), CURRENT_ROLE() IS NOT NULL,"
-                 " CURRENT_USER() IS NOT NULL, CURRENT_WAREHOUSE() IS NOT NULL, CURRENT_VERSION() IS NOT NULL")  # fmt: skip
+    facts = rows("""SELECT CURRENT_ACCOUNT(), CURRENT_DATABASE(), CURRENT_SCHEMA(), CURRENT_ROLE() IS NOT NULL,
+        CURRENT_USER() IS NOT NULL, CURRENT_WAREHOUSE() IS NOT NULL, CURRENT_VERSION() IS NOT NULL""")
     assert facts == [("LOCAL_FAKE", "DISTILL", schema, True, True, True, True)]
 
 

@@ -3,11 +3,12 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cortex_distill.local.providers import CallError
 from cortex_distill.local.providers.gguf.grammar import compile_schema
 from cortex_distill.local.providers.gguf.integers import integer_rule
-from hypothesis import given
-from hypothesis import strategies as st
 
 TICKET = {"type": "object", "properties": {"scenario": {"type": "string"}, "request": {"type": "string"}}}
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from cortex_distill.local.providers.gguf.llama_numpy import Shape
 from cortex_distill.local.providers.gguf.optimise import EMBEDDING, HEAD_NORM, Adam, Row, batch_loss, freeze
 from cortex_distill.local.providers.gguf.train import _by_tokens

@@ -6,6 +6,7 @@ import sys
 
 import jsonschema
 import pytest
+
 from cortex_distill.errors import SetupError
 from cortex_distill.local.providers import Answer, Call, CallError
 from cortex_distill.local.providers.gguf import GgufProvider, base_model
@@ -122,7 +123,8 @@ def test_loading_and_answering_print_nothing():
     code = (
         "from cortex_distill.local.providers.gguf import GgufProvider;"
         "from cortex_distill.local.providers import Call;"
-        "p = GgufProvider(); p.complete([Call('m', [{'role': 'user', 'content': 'Hi'}], {'max_tokens': 2}, None, None)]);"
+        "p = GgufProvider();"
+        "p.complete([Call('m', [{'role': 'user', 'content': 'Hi'}], {'max_tokens': 2}, None, None)]);"
         "p.close()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

@@ -18,6 +18,8 @@ class Call(NamedTuple):
     """JSON schema that the reply must follow; None for free text."""
     weights: Path | None
     """Folder of a fine-tuned model's files; None for the provider's own base model."""
+    draw: int = 0
+    """How often the engine was asked the very same before, where temperature makes that another draw; else 0."""
 
 
 class Answer(NamedTuple):

@@ -42,7 +42,7 @@ class Engine:
     """A model file, loaded. Hold `lock` around calls: prompts that follow each other share their cached prefix."""
 
     def __init__(self, path: Path) -> None:
-        """Load `path`, which takes 0.5 to 1 s and 250 to 350 MB."""
+        """Load `path`, which takes 0.5 to 1 s and 250 to 350 MB. Raises CallError if llama.cpp cannot."""
         self.sha256 = file_hash(path)
         self.lock = threading.Lock()
         self._key = secrets.token_hex(16)  # llama.cpp also listens on a loopback port: nobody else is to use it
@@ -97,4 +97,7 @@ def _load(path: Path, key: str) -> Any:
     params.flash_attn_type = llama.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cache_ram_mib = 0  # the one slot keeps the last prompt; a second store would only cost memory
     params.api_keys = [key]
-    return llama.Server(params)
+    try:
+        return llama.Server(params)
+    except RuntimeError as error:
+        raise CallError(f"500 llama.cpp cannot load {path}: {error}") from error

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from cortex_distill.local.providers import Answer, Call, CallError, Trained, Training
 from cortex_distill.local.providers.gguf.base_model import NAME
@@ -32,6 +33,14 @@ CUT_JSON = (
 MemoKey = tuple[str, tuple[int, ...], str | None, int]
 
 
+class Prompt(NamedTuple):
+    """What the model reads, how its reply begins, and the grammar of the rest (None: free text)."""
+
+    tokens: list[int]
+    opening: str
+    grammar: str | None
+
+
 class GgufProvider:
     """Loads nothing until the first call. Same call, same machine, same wheel: same reply."""
 
@@ -42,15 +51,15 @@ class GgufProvider:
         self._memo_lock = threading.Lock()
 
     def complete(self, calls: Sequence[Call]) -> list[Answer | CallError]:
-        """Answer in order. Calls of one model hold its lock together, so that they share their prompt's beginning."""
+        """Answer every call, in order. Calls that stand together and want one model are taken as one batch."""
         answers: list[Answer | CallError] = []
         for weights, group in groupby(calls, key=lambda call: call.weights):
             batch = list(group)
             try:
                 with self._pool.lease(weights) as engine, engine.lock:
-                    answers += [self._answer(engine, call) for call in batch]
+                    answers += self._batch(engine, batch)
             except CallError as error:
-                answers += [error] * (len(calls[len(answers) :][: len(batch)]))
+                answers += [error] * len(batch)
         return answers
 
     def finetune(self, job: Training) -> Trained:
@@ -69,25 +78,28 @@ class GgufProvider:
         self._trainer.close()
         self._pool.close()
 
-    def _answer(self, engine: Engine, call: Call) -> Answer | CallError:
+    def _batch(self, engine: Engine, calls: Sequence[Call]) -> list[Answer | CallError]:
+        """Asked in the order of their prompts: llama.cpp need not read again what a prompt shares with the last one.
+
+        No reply depends on that order (see `engine`), so the answers are those of the order given.
+        """
+        prompts = [_prompt(engine, call) for call in calls]
+        answers: dict[int, Answer | CallError] = {}
+        for at in sorted(range(len(calls)), key=lambda at: _tokens(prompts[at])):
+            prompt = prompts[at]
+            answers[at] = prompt if isinstance(prompt, CallError) else self._answer(engine, calls[at], prompt)
+        return [answers[at] for at in range(len(calls))]
+
+    def _answer(self, engine: Engine, call: Call, prompt: Prompt) -> Answer | CallError:
         try:
             if self._pool.closed:
                 raise CallError("500 the model provider has been closed")
-            return self._ask(engine, call)
+            reply = self._reply(engine, prompt.tokens, _sampling(call, prompt.grammar))
         except CallError as error:
             return error
-
-    def _ask(self, engine: Engine, call: Call) -> Answer:
-        if call.schema is None:
-            opening, rules = "", None
-            prompt = chat_tokens(call.messages, engine.tokenize, default_system=call.weights is None)
-        else:
-            opening, rules = compile_schema(call.schema)
-            prompt = plain_tokens(call.messages, opening, engine.tokenize)
-        reply = self._reply(engine, prompt, _sampling(call, rules))
         if reply.cut and call.schema is not None:
-            raise CallError(CUT_JSON)
-        return Answer(opening + reply.text, len(prompt), reply.tokens, _served_by(engine, call))
+            return CallError(CUT_JSON)
+        return Answer(prompt.opening + reply.text, len(prompt.tokens), reply.tokens, _served_by(engine, call))
 
     def _reply(self, engine: Engine, prompt: list[int], sampling: Sampling) -> Reply:
         """Greedy replies are remembered: teacher and base student are the same weights, so they share them."""
@@ -104,6 +116,20 @@ class GgufProvider:
             if len(self._memo) > MEMO_SIZE:
                 self._memo.popitem(last=False)
         return reply
+
+
+def _prompt(engine: Engine, call: Call) -> Prompt | CallError:
+    if call.schema is None:
+        return Prompt(chat_tokens(call.messages, engine.tokenize, default_system=call.weights is None), "", None)
+    try:
+        opening, rules = compile_schema(call.schema)
+    except CallError as error:
+        return error
+    return Prompt(plain_tokens(call.messages, opening, engine.tokenize), opening, rules)
+
+
+def _tokens(prompt: Prompt | CallError) -> list[int]:
+    return [] if isinstance(prompt, CallError) else prompt.tokens
 
 
 def _sampling(call: Call, grammar: str | None) -> Sampling:

@@ -9,8 +9,8 @@ _ENCODER = json.JSONEncoder(sort_keys=True, default=str)
 
 
 def fingerprint(call: Call) -> bytes:
-    """16 bytes that stand for model, messages, parameters and schema; not for the weights folder's place."""
-    asked = [call.model, [dict(m) for m in call.messages], dict(call.parameters), call.schema]
+    """16 bytes that stand for model, messages, parameters, schema and draw; not for the weights folder's place."""
+    asked = [call.model, [dict(m) for m in call.messages], dict(call.parameters), call.schema, call.draw]
     text = _ENCODER.encode(asked)
     return blake2b(text.encode(), digest_size=16).digest()
 

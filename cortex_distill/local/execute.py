@@ -1,0 +1,43 @@
+"""A statement on a session: its lane, its locks, and patience with concurrent writers."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from cortex_distill.local import binds, calls, commands
+from cortex_distill.local.connection import LocalConnection
+from cortex_distill.local.cursor import TRANSACTION, LocalCursor, Result
+from cortex_distill.local.locks import Locks
+
+PATIENCE = 30.0  # seconds that a statement waits for a concurrent writer, as Snowflake queues on a table's lock
+
+
+def execute(
+    session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]
+) -> Result:
+    """Run one statement on a session. `started` is told the DuckDB connection, so that it can be interrupted."""
+    if (simple := commands.of_text(sql, session)) is not None:
+        with session.lane(transaction=False) as duck:
+            return LocalCursor(session, duck).answer(simple)
+    with session.lane(transaction=False) as duck:
+        tree, count = LocalCursor(session, duck).prepared(sql)
+    tree = binds.fill(tree, values, count)
+    patience = 0.0 if session.open_transaction or calls.mentioned(tree) else PATIENCE
+    give_up, pause = time.monotonic() + patience, 0.005
+    while True:
+        try:
+            return _attempt(session, tree.copy(), locks, started)
+        except duckdb.TransactionException as error:  # never again if that asked a model again
+            if time.monotonic() > give_up or "onflict" not in str(error):
+                raise
+        time.sleep(pause)
+        pause = min(pause * 2, 0.5)
+
+
+def _attempt(session: LocalConnection, tree: exp.Expr, locks: Locks, started: Callable[[Any], None]) -> Result:
+    with session.lane(transaction=isinstance(tree, TRANSACTION)) as duck, locks.of(tree, session):
+        started(duck)
+        return LocalCursor(session, duck).run(tree)
