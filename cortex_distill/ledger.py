@@ -97,8 +97,10 @@ def ask(session: Session, run_id: str, wanted: Ask, report: Callable[[Progress],
     except SqlError as error:
         raise _explained(wanted, error) from error
     execute(session, _replies_sql(ask_id))
-    counts = execute(session, _counts_sql(ask_id))[0]
-    return Asked(wanted.step, wanted.model, *map(int, counts), time.monotonic() - started, f"REPLIES_{ask_id}")
+    rows, made, failed, prompt_tokens, completion_tokens = map(int, execute(session, _counts_sql(ask_id))[0])
+    seconds = time.monotonic() - started
+    tokens = (prompt_tokens, completion_tokens)
+    return Asked(wanted.step, wanted.model, rows, made, failed, *tokens, seconds, f"REPLIES_{ask_id}")
 
 
 def _answer_pending(

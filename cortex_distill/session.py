@@ -42,7 +42,8 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
         folder = home or Path(os.environ.get("DISTILL_HOME") or ".cortex")
         models = os.environ.get("DISTILL_MODELS") or "gguf"
         connection = connect(folder, models, database=DATABASE, schema=SCHEMA)
-        return Session.builder.configs({"connection": connection}).create()
+        local: Session = Session.builder.configs({"connection": connection}).create()
+        return local
     return _account_session(engine)
 
 
@@ -52,7 +53,7 @@ def _account_session(name: str) -> Session:
     from snowflake.snowpark.exceptions import SnowparkClientException
 
     try:
-        session = Session.builder.config("connection_name", name).create()
+        session: Session = Session.builder.config("connection_name", name).create()
     except (Error, SnowparkClientException, OSError) as error:
         raise SetupError(
             f"engine '{name}': no session on the connection of that name: {error}\n"

@@ -66,16 +66,13 @@ class Summary(NamedTuple):
     @property
     def headline(self) -> str:
         """`tuned llama3.1-8b 0.95 (0.86–0.98), base 0.61, teacher 0.97, n = 63 (holdout)`, and who answered."""
-        best = {}
+        best: dict[str, Score] = {}
         for score in self.scores:
             if score.evaluation_set == self.best_set and score.accuracy >= best.get(score.role, score).accuracy:
                 best[score.role] = score
-        said = []
-        for role, short in zip(reversed(ROLES), ("tuned", "base", "teacher"), strict=True):
-            if score := best.get(role):
-                said.append(
-                    f"tuned {self._student} {score.figure}" if short == "tuned" else f"{short} {score.accuracy:.2f}"
-                )
+        said = [f"{role.split()[0]} {best[role].accuracy:.2f}" for role in reversed(ROLES[:2]) if role in best]
+        if "tuned student" in best:
+            said.insert(0, f"tuned {self._student} {best['tuned student'].figure}")
         of = " (best variant each)" if len(self.prompts) > 1 else ""
         n = next(iter(best.values())).n
         return f"{', '.join(said)}{of}, n = {n} ({self.best_set}); answered by {', '.join(self.served_by)}"

@@ -56,7 +56,7 @@ def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
     from flows.terminal import progress_bars, show_summary  # noqa: PLC0415
 
     with progress_bars():
-        summary = distill(str(file), engine, values or None)
+        summary: Any = distill(str(file), engine, values or None)  # a flow that returns a state gives back its data
     show_summary(summary)
 
 

@@ -14,6 +14,7 @@ from prefect import task
 
 from cortex_distill.ledger import Asked
 from cortex_distill.load import resolved
+from cortex_distill.metrics import Confusion
 from cortex_distill.prices import PRICES_OF, credits
 from cortex_distill.run import Run
 from cortex_distill.scores import Score, ranked
@@ -53,8 +54,15 @@ def count_scores(run: Run) -> list[Score]:
         FROM PREDICTIONS WHERE run_id = ? GROUP BY role, variant, evaluation_set""",
         run.id,
     )
-    scores = [Score(*row[:5], *map(int, row[5:]), cells[row[0], row[2], row[3]]) for row in counted]
+    scores = [_score(row, cells[row[0], row[2], row[3]]) for row in counted]
     return ranked(scores)
+
+
+def _score(row: Sequence[Any], confusion: Confusion) -> Score:
+    role, model, variant, evaluation_set, served_by, *counts = row
+    n, correct, off_list, unanswered, prompt_tokens, completion_tokens = map(int, counts)
+    tokens = (prompt_tokens, completion_tokens)
+    return Score(role, model, variant, evaluation_set, served_by, n, correct, off_list, unanswered, *tokens, confusion)
 
 
 def experiment_row(run: Run, score: Score, seconds: float | None) -> dict[str, Any]:

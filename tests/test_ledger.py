@@ -1,5 +1,7 @@
 """The ledger: no answered call is made twice, no failed row spoils another, nothing is lost in silence."""
 
+from itertools import pairwise
+
 import pytest
 import stamina
 
@@ -136,7 +138,7 @@ def test_statements_at_once_answer_every_row_once(session, ask, monkeypatch):
 def test_statements_grow_when_the_model_is_fast(session, ask):
     reports = []
     ask([f"money back {n}" for n in range(200)], reports=reports)
-    sizes = [after.done - before.done for before, after in zip(reports, reports[1:], strict=False)]
+    sizes = [after.done - before.done for before, after in pairwise(reports)]
     assert sizes[:3] == [8, 32, 128]
 
 
@@ -168,7 +170,10 @@ def test_a_statement_that_fails_for_good_is_sent_once(session, ask, monkeypatch)
     assert len(sent) == 1
 
 
-@pytest.mark.parametrize("text", ["{{ 7*7 }}", "it's", 'say "no"', r"C:\new\table", "$$", "a ? b", "'); DROP TABLE x; --"])
+HOSTILE = ["{{ 7*7 }}", "it's", 'say "no"', r"C:\new\table", "$$", "a ? b", "'); DROP TABLE x; --"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_reaches_the_ledger_unchanged(session, ask, text):
     asked = ask([text])
     stored = execute(session, Sql("SELECT prompt FROM COMPLETIONS"))[0][0]

@@ -25,7 +25,7 @@ def test_throttling_timeouts_and_lost_connections_are_transient(message):
     "message",
     [
         "SQL compilation error: invalid identifier 'CATGORY'",
-        "remote service error: 400 '\"unknown model \\\"x\\\"\"'",
+        'remote service error: 400 \'"unknown model \\"x\\""\'',
         "Object 'TICKETS' does not exist or not authorized.",
         "input schema validation error: minLength is not supported",
         "Division by zero",

@@ -76,7 +76,7 @@ def test_a_failed_job_is_an_error_with_its_id_and_message_and_is_started_anew(ma
 
 
 def test_a_quote_in_a_ticket_stays_inside_the_training_rows(make_run):
-    hostile = "it's {{ 7*7 }} $$ \\ \"x\"; DROP TABLE TICKETS"
+    hostile = 'it\'s {{ 7*7 }} $$ \\ "x"; DROP TABLE TICKETS'
     run = with_tickets(make_run(), [("train", hostile, "Refund"), *ROWS])
     start_fine_tuning.fn(run)
     assert run.count("SELECT COUNT(*) FROM TRAINING_ROWS WHERE prompt = ?", hostile) == 1

@@ -109,7 +109,9 @@ def test_one_broken_object_costs_one_ticket(read):
     assert read(f'[{{"scenario": "x", "request": unquoted text}}, {TWO}]') == BOTH
 
 
-@pytest.mark.parametrize("request_", ["{{ 7*7 }}", "it's", 'he said \\"no\\"', "C:\\\\new\\\\table", "$$ } {", "a\\nb", "日本語"])
+@pytest.mark.parametrize(
+    "request_", ["{{ 7*7 }}", "it's", 'he said \\"no\\"', "C:\\\\new\\\\table", "$$ } {", "a\\nb", "日本語"]
+)
 def test_hostile_requests_are_read_as_they_were_written(read, request_):
     assert read(f'[{{"scenario": "s", "request": "{request_}"}}]') == [("s", json.loads(f'"{request_}"'), False)]
 
@@ -131,7 +133,9 @@ def test_replies_without_a_ticket_are_counted(connect, make_run):
 def test_no_ticket_at_all_is_an_error_that_shows_a_reply(connect, make_run):
     run = make_run(session=connect("refusal=1"))
     prepare_tables.fn(run)
-    with pytest.raises(StepError, match=r"6 replies of llama3.3-70b held no ticket; one reads '.+'; generate.prompt must"):
+    with pytest.raises(
+        StepError, match=r"6 replies of llama3.3-70b held no ticket; one reads '.+'; generate.prompt must"
+    ):
         generate_tickets.fn(run)
 
 

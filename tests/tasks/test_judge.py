@@ -20,7 +20,12 @@ def judged(make_run):
         columns = ["run_id", "ticket_id", "category", "request"]
         upload(run.session, "TICKETS", columns, [(run.id, str(n), "Refund", "x") for n in range(len(replies))])
         run.sql("CREATE OR REPLACE TEMPORARY TABLE REPLIES_x (row_key STRING, completion_key STRING, reply STRING)")
-        upload(run.session, "REPLIES_x", ["row_key", "completion_key", "reply"], [(str(n), "k", r) for n, r in enumerate(replies)])
+        upload(
+            run.session,
+            "REPLIES_x",
+            ["row_key", "completion_key", "reply"],
+            [(str(n), "k", r) for n, r in enumerate(replies)],
+        )
         for statement in (rate_sql(run.id, "REPLIES_x", THRESHOLDS), keep_sql(run.id, THRESHOLDS)):
             run.sql(statement.text, *statement.binds)
         return [tuple(row) for row in run.sql("SELECT kept, dropped_because FROM TICKETS ORDER BY ticket_id::NUMBER")]
@@ -84,5 +89,5 @@ def test_judging_twice_makes_no_second_call_and_the_same_tickets(make_run):
 def test_zero_kept_names_the_threshold(make_run):
     run = make_run({"judge.thresholds": {"realistic": 5, "valid": 5}})
     with_tickets(run, ["asdf"])
-    with pytest.raises(StepError, match="kept 0 of 1 tickets.*now realistic: 5, valid: 5"):
+    with pytest.raises(StepError, match=r"kept 0 of 1 tickets.*now realistic: 5, valid: 5"):
         judge_tickets.fn(run)

@@ -16,7 +16,9 @@ COLUMNS = ["run_id", "ticket_id", "category", "request"]
 def filled(run, per_category=20):
     prepare_tables.fn(run)
     rows = [
-        (run.id, f"{label}-{n}", label, f"{label} number {n}!") for label in run.config.categories for n in range(per_category)
+        (run.id, f"{label}-{n}", label, f"{label} number {n}!")
+        for label in run.config.categories
+        for n in range(per_category)
     ]
     upload(run.session, "TICKETS", COLUMNS, rows)
     run.sql("UPDATE TICKETS SET kept = TRUE WHERE run_id = ?", run.id)
@@ -32,7 +34,10 @@ def test_every_category_is_cut_at_the_same_shares(make_run):
     run = make_run()
     filled(run)
     split_tickets.fn(run)
-    assert {split: count for (label, split), count in shares(run).items() if label == "Refund"} == {"train": 15, "validation": 5}
+    assert {split: count for (label, split), count in shares(run).items() if label == "Refund"} == {
+        "train": 15,
+        "validation": 5,
+    }
     assert Counter(split for _, split in shares(run)) == {"train": 3, "validation": 3}
 
 
