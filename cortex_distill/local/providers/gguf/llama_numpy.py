@@ -88,9 +88,9 @@ def attend(x: Array, w: Weights, shape: Shape, angles: tuple[Array, Array]) -> A
     """Causal grouped-query attention. Rows are padded on the right, so that padding is never looked at."""
     rows, length, _ = x.shape
     cos, sin = angles[0][:length], angles[1][:length]
-    q = rotate(_split(x @ w["attn_q"].T, shape.heads), cos, sin)
-    k = rotate(_split(x @ w["attn_k"].T, shape.kv_heads), cos, sin)
-    v = _split(x @ w["attn_v"].T, shape.kv_heads)
+    q = rotate(_split(_linear(x, w["attn_q"]), shape.heads), cos, sin)
+    k = rotate(_split(_linear(x, w["attn_k"]), shape.kv_heads), cos, sin)
+    v = _split(_linear(x, w["attn_v"]), shape.kv_heads)
     q = q.reshape(rows, shape.kv_heads, -1, length, shape.head_width)
     score = q @ k[:, :, None].swapaxes(-1, -2) / x.dtype.type(np.sqrt(shape.head_width))
     score += np.triu(np.full((length, length), -1e9, x.dtype), 1)
@@ -118,10 +118,10 @@ def layer(h: Array, w: Weights, shape: Shape, angles: tuple[Array, Array]) -> tu
     """One layer: attention, then the gated feed-forward part, each added to what came in."""
     x, x_scale = rms_norm(h, w["attn_norm"], shape.epsilon)
     attention = attend(x, w, shape, angles)
-    middle = h + attention.mixed @ w["attn_output"].T
+    middle = h + _linear(attention.mixed, w["attn_output"])
     y, y_scale = rms_norm(middle, w["ffn_norm"], shape.epsilon)
-    gate, up = y @ w["ffn_gate"].T, y @ w["ffn_up"].T
-    out = middle + (gate * _sigmoid(gate) * up) @ w["ffn_down"].T
+    gate, up = _linear(y, w["ffn_gate"]), _linear(y, w["ffn_up"])
+    out = middle + _linear(gate * _sigmoid(gate) * up, w["ffn_down"])
     return out, Saved(h, x, x_scale, attention, middle, y, y_scale, gate, up)
 
 
@@ -144,9 +144,15 @@ def layer_back(
     return dh + d_middle, g
 
 
+def _linear(x: Array, weight: Array) -> Array:
+    # One product over all rows and positions: numpy would make one per row, several times slower.
+    return np.asarray((x.reshape(-1, x.shape[-1]) @ weight.T).reshape(*x.shape[:-1], -1))
+
+
 def _linear_back(name: str, dy: Array, x: Array, w: Weights, gradients: dict[str, Array]) -> Array:
-    gradients[name] = dy.reshape(-1, dy.shape[-1]).T @ x.reshape(-1, x.shape[-1])
-    return np.asarray(dy @ w[name])
+    flat = dy.reshape(-1, dy.shape[-1])
+    gradients[name] = flat.T @ x.reshape(-1, x.shape[-1])
+    return np.asarray((flat @ w[name]).reshape(x.shape))
 
 
 def _sigmoid(x: Array) -> Array:

@@ -145,7 +145,7 @@ def _sampling(call: Call, grammar: str | None) -> Sampling:
 
 def _seed(call: Call) -> int:
     """A number from 0 to 2^31 - 1 that depends on all that was asked."""
-    asked = [call.model, [dict(message) for message in call.messages], dict(call.parameters), call.schema]
+    asked = [call.model, [dict(m) for m in call.messages], dict(call.parameters), call.schema, call.draw]
     text = json.dumps(asked, sort_keys=True, default=str)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
 

@@ -23,6 +23,7 @@ _RATE = re.compile(r"\b(?:scores?|rate|rated|ratings?|grade|judge|evaluate|asses
 _SCALE = re.compile(
     r"\b(?:scores?|rat(?:e|ing)s?|grade)\b[^.\n]{0,80}\b(?:1|one)\s?(?:to|-|–|\.\.)\s?(?:5|10|five|ten)\b", re.I
 )
+_WRITTEN = re.compile(r"requests?|tickets?|messages?|utterances?", re.I)
 _NUMBERS = re.compile(r"[\"“”'](\w+)[\"“”']\s*:\s*\d")
 
 
@@ -94,7 +95,8 @@ def _task_of_schema(prompt: Prompt, schema: Schema) -> str:
         return "write"
     if numbers:
         return "judge"
-    if wants_tickets(prompt.frame) and "string" in kinds:
+    asks_for_text = any(kind == "string" and _WRITTEN.fullmatch(name) for name, kind, _ in found)
+    if asks_for_text or (wants_tickets(prompt.frame) and "string" in kinds):
         return "write"
     labelled = "enum" in kinds or any(re.search(r"categor|label|class|intent", name, re.I) for name, _, _ in found)
     return "classify" if labelled and ("enum" in kinds or labels_in(prompt.frame)) else "chat"
