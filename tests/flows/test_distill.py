@@ -7,8 +7,6 @@ import pytest
 import yaml
 from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.flows import load_flow_from_entrypoint
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
 
 from cortex_distill.session import open_session
 
@@ -21,14 +19,6 @@ These shoes are two sizes too large,Wrong size
 My parcel has not arrived,Late delivery
 Where is my delivery? It is a week late,Late delivery
 """
-
-
-@pytest.fixture(scope="module")
-def prefect_server():
-    with prefect_test_harness(server_startup_timeout=180):
-        quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
-        with temporary_settings(quiet):
-            yield
 
 
 @pytest.fixture
