@@ -62,7 +62,8 @@ class Trainer:
                 if "progress" in message:
                     job.progress(message["progress"])
         finally:
-            process.kill() if result is None else None
+            if result is None:
+                process.kill()
             status = process.wait()
             if process.stdout:
                 process.stdout.close()
