@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,12 @@ def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
     """Run one experiment: generate, judge, split, fine-tune, evaluate, record."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # bars and messages say it; before the import
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     from cortex_distill.load import load_experiment  # noqa: PLC0415
 
     values = parsed(overrides)
     load_experiment(file, values)  # before Prefect and the engine start: a typo should not cost ten seconds
+    click.echo(f"{file} on {engine}: starting Prefect and the engine …")
     from flows.distill import distill  # noqa: PLC0415
     from flows.terminal import progress_bars, show_summary  # noqa: PLC0415
 
@@ -96,6 +99,7 @@ def main() -> None:
         cli(standalone_mode=False)
     except DistillError as error:
         click.secho(str(error), fg="red", err=True)
+        _let_go(error)
         sys.exit(EXIT_MENDABLE)
     except click.ClickException as error:
         error.show()
@@ -103,6 +107,14 @@ def main() -> None:
     except click.Abort:
         click.echo("stopped; run the same command again to go on where it was", err=True)
         sys.exit(130)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Forget the frames behind an error: Prefect keeps it, they hold DuckDB's connections, and DuckDB complains
+    about each one that outlives it."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
     from cortex_distill.session import Session
     from cortex_distill.summary import Summary
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
+SECONDS_BETWEEN_LINES = 15.0
 
 
 @contextmanager
 def progress_bars() -> Iterator[None]:
-    """One bar for each batch of model calls. Where nobody watches (no terminal), one line each when it ends."""
+    """One bar for each batch of model calls. Without a terminal, a line now and then."""
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<38}"),
@@ -38,7 +41,7 @@ def progress_bars() -> Iterator[None]:
         TextColumn("{task.fields[failed]}"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        listener = _bar_listener(bars) if console.is_terminal else _line_listener
+        listener = _bar_listener(bars) if console.is_terminal else _line_listener()
         step.listeners.append(listener)
         try:
             yield
@@ -58,10 +61,18 @@ def _bar_listener(bars: Progress) -> Any:
     return listen
 
 
-def _line_listener(title: str, now: ledger.Progress) -> None:
-    if now.done >= now.calls:
-        failed = f", {now.failed} failed" if now.failed else ""
-        console.print(f"{title}: {now.done} of {now.calls} in {now.seconds:.0f} s{failed}")
+def _line_listener() -> Any:
+    last = 0.0
+
+    def listen(title: str, now: ledger.Progress) -> None:
+        nonlocal last
+        ended = now.done >= now.calls
+        if ended or time.monotonic() - last > SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            failed = f", {now.failed} failed" if now.failed else ""
+            console.print(f"{title}: {now.done} of {now.calls} in {now.seconds:.0f} s{failed}", highlight=False)
+
+    return listen
 
 
 def show_summary(summary: Summary) -> None:

@@ -26,6 +26,9 @@ from cortex_distill.sql import Sql
 from cortex_distill.upload import upload
 from tasks.step import ON_CORTEX, progress
 
+# Calls in a row that show the same examples: a small model reads a prompt that repeats only once, and most of its
+# time goes into reading. The temperature makes their tickets differ.
+CALLS_PER_EXAMPLES = 5
 TEXT = {"type": "string"}
 TICKET = object_schema({"scenario": TEXT, "request": TEXT})
 TICKETS = object_schema({"tickets": {"type": "array", "items": TICKET}})
@@ -111,7 +114,7 @@ def generation_calls(experiment: Experiment) -> Iterator[GenerationCall]:
                 "definition": definition,
                 "categories": experiment.config.categories,
                 "count": min(config.per_call, config.per_category - number * config.per_call),
-                "examples": _examples(experiment, category, number),
+                "examples": _examples(experiment, category, number // CALLS_PER_EXAMPLES),
             }
             prompt = render(config.prompt, values)
             yield GenerationCall(f"{position}-{number}", category, number, json.dumps(attributes), prompt)

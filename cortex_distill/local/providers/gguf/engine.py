@@ -1,9 +1,9 @@
 """One loaded GGUF model: llama.cpp's server inside this process, one call at a time.
 
 Measured with xllamacpp 2026.10 on AVX2, and the reason for what may look odd below: two calls at once change each
-other's sampled text; spinning OpenMP threads starve a busy machine; a server that is freed before its first call
-never returns; and what was cached changes the reply (log-probabilities move by 0.1 to 0.3) if flash attention is on,
-or if the last piece of the prompt to be read is a single token.
+other's sampled text; a server that is freed before its first call never returns; and what was cached changes the
+reply (log-probabilities move by 0.1 to 0.3) if flash attention is on, or if the last piece of the prompt to be read
+is a single token. That is avoided for greedy replies; a sampled one to the very prompt before may depend on it.
 """
 
 import json
@@ -23,6 +23,12 @@ CONTEXT = 4096
 
 READ_AT_ONCE = 512
 """Tokens of a prompt that are read in one piece."""
+
+
+SPIN = "100000"
+"""How long libgomp's idle threads spin before they sleep (0.1 ms or so). Seconds per ticket on two idle cores: 5.3
+with OMP_WAIT_POLICY=PASSIVE (waking a thread costs more than the work it gets), 2.0 here, 1.9 with ACTIVE. Beside a
+niced process that computes all the time: 2.8 here, 3.7 at a tenth of it. ACTIVE starves on a busy machine."""
 
 
 class Sampling(NamedTuple):
@@ -76,7 +82,7 @@ class Engine:
             "top_p": sampling.top_p,
             "min_p": 0.05,
             "seed": sampling.seed,
-            "cache_prompt": self._may_use_cache(prompt),
+            "cache_prompt": self._may_use_cache(prompt) or sampling.temperature > 0,
         }
         if sampling.grammar:
             request["grammar"] = sampling.grammar
@@ -100,7 +106,7 @@ class Engine:
 
 
 def _load(path: Path, key: str) -> Any:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when the library is loaded
+    os.environ.setdefault("GOMP_SPINCOUNT", SPIN)  # read once, when the library is loaded
     llama = import_module("xllamacpp")
     params = llama.CommonParams()
     params.model.path = str(path)

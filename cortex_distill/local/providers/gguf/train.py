@@ -6,6 +6,7 @@ Out:  the tuned GGUF, training.json beside it, and JSON lines on stdout: {"progr
 """
 
 import json
+import os
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from cortex_distill.local.providers.gguf.weights import Model, read_gguf, write_
 
 LEARNING_RATE = 2e-4
 STEP_ROWS = 8
+NICENESS = 15
 CHUNK_TOKENS = 1024
 """Padded tokens that pass through the model at once; what is saved for the backward pass is 60 kB each and layer."""
 
@@ -134,7 +136,9 @@ def _scaled(say: Callable[[float], None], epoch: int, epochs: int) -> Callable[[
 
 
 def main() -> None:
-    """Entry point of the process."""
+    """Entry point of the process. It gives way to the calls that are answered meanwhile."""
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     job = Job(**json.loads(Path(sys.argv[1]).read_text()))
     result = run(job, lambda share: _tell({"progress": round(share, 4)}))
     _tell({"result": result})
