@@ -50,6 +50,7 @@ def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # bars and messages say it; before the import
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     from cortex_distill.load import load_experiment  # noqa: PLC0415
 
     values = parsed(overrides)

@@ -104,21 +104,25 @@ def _plain(title: str, columns: list[tuple[str, str]]) -> Table:
 
 
 def _results(summary: Summary) -> Table:
-    columns = [("set", ""), ("model", ""), ("prompt", ""), ("n", "right"), ("accuracy (95 %)", "right")]
-    columns += [("macro F1", "right"), ("off list", "right"), ("unanswered", "right"), ("tokens", "right")]
-    table = _plain(f"{summary.experiment} on {summary.engine}", columns)
+    columns = [("model", ""), ("prompt", ""), ("n", "right"), ("accuracy (95 %)", "right"), ("F1", "right")]
+    columns += [("off list", "right"), ("silent", "right"), ("tokens", "right")]
+    names = {score.role: score.model for score in summary.scores}
+    models = f"teacher {names.get('teacher')}, student {names.get('base student')}"
+    table = _plain(f"{summary.experiment} on {summary.engine}: {models}", columns)
     last = ""
     for score in summary.scores:
-        if last and score.evaluation_set != last:
-            table.add_section()
-        name = f"{score.role} {score.model.rsplit('.', 1)[-1] if score.role == 'tuned student' else score.model}"
+        if score.evaluation_set != last:
+            if last:
+                table.add_section()
+            table.add_row(Text(f"{score.evaluation_set}:", style="italic"))
         tokens = f"{score.prompt_tokens + score.completion_tokens:,}"
         figures = (score.figure, f"{score.macro_f1(summary.categories):.2f}", str(score.off_list))
-        shown = "" if score.evaluation_set == last else score.evaluation_set
-        cells = (shown, name, score.variant, str(score.n), *figures, str(score.unanswered), tokens)
+        cells = (score.role, score.variant, str(score.n), *figures, str(score.unanswered), tokens)
         style = "bold" if score.role == "tuned student" else ""
         table.add_row(*(Text(cell, style=style) for cell in cells))
         last = score.evaluation_set
+    table.caption = "F1: macro; off list: answers that name no category; silent: no answer"
+    table.caption_justify = "left"
     return table
 
 
