@@ -3,7 +3,7 @@
 Measured with xllamacpp 2026.10 on AVX2, and the reason for what may look odd below: two calls at once change each
 other's sampled text; a server that is freed before its first call never returns; and what was cached changes the
 reply (log-probabilities move by 0.1 to 0.3) if flash attention is on, or if the last piece of the prompt to be read
-is a single token. That is avoided for greedy replies; a sampled one to the very prompt before may depend on it.
+is a single token. A greedy reply never has that; a sampled one always, so that a prompt which repeats is read once.
 """
 
 import json
@@ -75,6 +75,15 @@ class Engine:
         room = CONTEXT - len(prompt)
         if room < 1:
             raise CallError(f"400 prompt of {len(prompt)} tokens exceeds the context window of {CONTEXT} tokens")
+        if sampling.temperature > 0 and len(prompt) > 1 and prompt != self._read:
+            self._complete(prompt[:-1], Sampling(1, 0.0, 1.0, 0, None), self._may_use_cache(prompt[:-1]))
+            self._read = prompt  # now every draw of this prompt, the first one too, reads its last token alone
+        sampled_again = sampling.temperature > 0 and prompt == self._read
+        answer = self._complete(prompt, sampling, self._may_use_cache(prompt) or sampled_again, room)
+        choice = answer["choices"][0]
+        return Reply(choice["text"], answer["usage"]["completion_tokens"], choice["finish_reason"] == "length")
+
+    def _complete(self, prompt: list[int], sampling: Sampling, cache: bool, room: int = 1) -> Any:
         request = {
             "prompt": prompt,
             "max_tokens": max(1, min(sampling.max_tokens, room)),
@@ -82,15 +91,14 @@ class Engine:
             "top_p": sampling.top_p,
             "min_p": 0.05,
             "seed": sampling.seed,
-            "cache_prompt": self._may_use_cache(prompt) or sampling.temperature > 0,
+            "cache_prompt": cache,
         }
         if sampling.grammar:
             request["grammar"] = sampling.grammar
         answer = self._server.handle_completions(request)
         if "choices" not in answer:
             raise CallError(f"500 {answer.get('error', {}).get('message', answer)}")
-        choice = answer["choices"][0]
-        return Reply(choice["text"], answer["usage"]["completion_tokens"], choice["finish_reason"] == "length")
+        return answer
 
     def _may_use_cache(self, prompt: list[int]) -> bool:
         """Whether the beginning shared with the last prompt can be kept without any effect on the reply."""

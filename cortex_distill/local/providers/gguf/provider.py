@@ -81,7 +81,7 @@ class GgufProvider:
     def _batch(self, engine: Engine, calls: Sequence[Call]) -> list[Answer | CallError]:
         """Asked in the order of their prompts: llama.cpp need not read again what a prompt shares with the last one.
 
-        No greedy reply depends on that order (see `engine`), so those answers are the ones of the order given.
+        No reply depends on that order (see `engine`), so the answers are those of the order given.
         """
         prompts = [_prompt(engine, call) for call in calls]
         answers: dict[int, Answer | CallError] = {}
