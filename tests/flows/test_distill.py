@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -9,6 +10,8 @@ from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.flows import load_flow_from_entrypoint
 
 from cortex_distill.session import open_session
+from cortex_distill.summary import Summary
+from tests.conftest import SMALL
 
 ROOT = Path(__file__).parents[2]
 HOLDOUT = """request,category
@@ -21,20 +24,52 @@ Where is my delivery? It is a week late,Late delivery
 """
 
 
-@pytest.fixture
-def distill(prefect_server, home, monkeypatch):
-    """The flow on an engine of the test's own, with simulated models."""
-    monkeypatch.setenv("DISTILL_MODELS", "simulated")
-    monkeypatch.setenv("DISTILL_HOME", str(home))
-    from flows.distill import distill  # noqa: PLC0415  Prefect reads its settings when the flow is made
+def flow():
+    """The flow; imported late, because Prefect reads its settings when a flow is made."""
+    from flows.distill import distill  # noqa: PLC0415
 
     return distill
 
 
 @pytest.fixture
+def distill(prefect_server, home, monkeypatch):
+    """The flow on an engine of the test's own, with simulated models."""
+    monkeypatch.setenv("DISTILL_MODELS", "simulated")
+    monkeypatch.setenv("DISTILL_HOME", str(home))
+    return flow()
+
+
+@pytest.fixture
 def config(write, tmp_path):
+    """Writes SMALL with a holdout and changes; the path as text."""
     (tmp_path / "rows.csv").write_text(HOLDOUT, encoding="utf-8")
     return lambda changes=None: str(write({"holdout": {"file": "rows.csv", "about": "six rows"}, **(changes or {})}))
+
+
+class First(NamedTuple):
+    """One finished run, which several tests look at or go on from."""
+
+    home: Path
+    summary: Summary
+
+
+@pytest.fixture(scope="module")
+def first(prefect_server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "rows.csv").write_text(HOLDOUT, encoding="utf-8")
+    data = yaml.safe_load(SMALL) | {"holdout": {"file": "rows.csv", "about": "six rows"}}
+    (folder / "shoes.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISTILL_MODELS", "simulated")
+        patch.setenv("DISTILL_HOME", str(folder / "engine"))
+        return First(folder / "engine", flow()(str(folder / "shoes.yaml")))
+
+
+@pytest.fixture
+def again(first, distill, monkeypatch):
+    """The flow on the engine of the first run."""
+    monkeypatch.setenv("DISTILL_HOME", str(first.home))
+    return distill
 
 
 def experiments(home):
@@ -46,9 +81,12 @@ def experiments(home):
         session.close()
 
 
-def test_one_yaml_in_accuracies_in_experiments_out(distill, config, home):
-    summary = distill(config())
-    rows = experiments(home)
+def rows_of(first, summary):
+    return [row for row in experiments(first.home) if row["RUN_ID"] == summary.run_id]
+
+
+def test_one_yaml_in_accuracies_in_experiments_out(first, distill):
+    rows = rows_of(first, first.summary)
     arms = {(row["ROLE"], row["VARIANT"], row["EVALUATION_SET"]) for row in rows}
     assert arms == {
         (role, variant, rows)
@@ -58,29 +96,31 @@ def test_one_yaml_in_accuracies_in_experiments_out(distill, config, home):
     }
     assert {row["N"] for row in rows if row["EVALUATION_SET"] == "holdout"} == {6}
     assert all(0 <= row["ACCURACY_LOW"] <= row["ACCURACY"] <= row["ACCURACY_HIGH"] <= 1 for row in rows)
-    assert "simulated models answered" in summary.warnings[0]
-    assert summary.compared
+    assert "simulated models answered" in first.summary.warnings[0]
+    assert first.summary.compared
 
 
-def test_the_same_file_again_makes_no_call_and_records_the_same_figures(distill, config, home):
-    first, second = distill(config()), distill(config())
-    assert first.calls_made > 0
+def test_the_same_file_again_makes_no_call_and_records_the_same_figures(first, again, config):
+    second = again(config())
+    assert first.summary.calls_made > 0
     assert second.calls_made == 0
     keys = ("ROLE", "VARIANT", "EVALUATION_SET", "ACCURACY", "N", "CORRECT", "MODEL", "SERVED_BY", "CONFIG_HASH")
-    by_run = {}
-    for row in experiments(home):
-        by_run.setdefault(row["RUN_ID"], []).append([row[key] for key in keys])
-    assert len(by_run) == 2
-    assert by_run[first.run_id] == by_run[second.run_id]
+    one, other = ([[row[key] for key in keys] for row in rows_of(first, run)] for run in (first.summary, second))
+    assert one == other
 
 
-def test_one_more_variant_makes_exactly_its_calls(distill, config):
-    distill(config())
-    more = distill(config({"prompts.short": "Sort into: Wrong size, Late delivery, Refund\nrequest: {{ request }}"}))
+def test_one_more_variant_makes_exactly_its_calls(first, again, config):
+    more = again(config({"prompts.short": "Sort into: Wrong size, Late delivery, Refund\nrequest: {{ request }}"}))
     made = [asked.made for asked in more.calls if asked.made]
     rows = {asked.rows for asked in more.calls if asked.step == "evaluate"}
     assert rows == set(made)
     assert len(made) == 2  # teacher and base student
+
+
+def test_overrides_are_part_of_the_record(first, again, config):
+    changed = again(config(), overrides={"judge.thresholds.realistic": 2})
+    (recorded,) = {row["CONFIG_HASH"] for row in rows_of(first, changed)}
+    assert recorded not in {row["CONFIG_HASH"] for row in rows_of(first, first.summary)}
 
 
 def test_base_models_are_evaluated_before_the_job_is_waited_for(distill, config, monkeypatch):
@@ -100,12 +140,6 @@ def test_the_flow_survives_models_that_misbehave(distill, config, home, monkeypa
     summary = distill(config({"generate.per_category": 32}))
     assert len(experiments(home)) == 10
     assert summary.stages[-1].tickets > 0
-
-
-def test_overrides_are_part_of_the_record(distill, config, home):
-    distill(config(), overrides={"judge.thresholds.realistic": 2})
-    distill(config())
-    assert len({row["CONFIG_HASH"] for row in experiments(home)}) == 2
 
 
 def deployments():

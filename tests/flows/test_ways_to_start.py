@@ -43,19 +43,18 @@ def run(prefect_server, tmp_path):
 @pytest.mark.slow
 def test_console_script_deployment_and_direct_call_give_the_same_rows(run):
     printed = run("distill", "run", CONFIG)
-    assert "simulated models answered" in printed.splitlines()[0] or "simulated models answered" in printed
+    assert "simulated models answered" in next(line for line in printed.splitlines() if line.startswith("!"))
     run("prefect", "work-pool", "create", "local", "--type", "process", "--overwrite")
     run("prefect", "--no-prompt", "deploy", "--all")
     run("prefect", "deployment", "run", "distill/support_tickets")
     scheduled = json.loads(run("prefect", "flow-run", "ls", "--state", "SCHEDULED", "-o", "json"))
     run("prefect", "flow-run", "execute", scheduled[0]["id"])
     run(sys.executable, "-c", f"from flows.distill import distill; distill('{CONFIG}')")
-    run(sys.executable, "-m", "flows", "run", CONFIG)
 
     by_run = {}
     for run_id, *row in json.loads(run(sys.executable, "-c", READ)):
         by_run.setdefault(run_id, []).append(row)
-    assert len(by_run) == 4
+    assert len(by_run) == 3
     first, *others = by_run.values()
     assert len(first) == 10
     assert all(rows == first for rows in others)
