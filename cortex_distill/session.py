@@ -26,11 +26,21 @@ class SqlError(Exception):
         self.transient = is_transient_text(message)
 
 
+def local_folder() -> Path:
+    """The folder of the local engine, absolute: $DISTILL_HOME, else `.cortex` in the working directory."""
+    return Path(os.environ.get("DISTILL_HOME") or ".cortex").resolve()
+
+
+def local_models() -> str:
+    """Who answers on the local engine: $DISTILL_MODELS, else `gguf`."""
+    return os.environ.get("DISTILL_MODELS") or "gguf"
+
+
 def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
     """A Snowpark session on the local engine or on a connection of `connections.toml`.
 
-    `home` is the local engine's folder: $DISTILL_HOME, else `.cortex` in the working directory.
-    $DISTILL_MODELS picks who answers locally: `gguf` (default, a small real model) or `simulated`.
+    `home` is the local engine's folder (default: `local_folder`), `local_models` says who answers there.
+    $DISTILL_IN_PROCESS=1 runs the local engine inside this process, for tests; else it is a process of its own.
     Raises SetupError if the connection is unknown, refused, or names no database.
     """
     os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
@@ -39,9 +49,9 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
     if engine == LOCAL:
         from cortex_distill.local import connect
 
-        folder = home or Path(os.environ.get("DISTILL_HOME") or ".cortex")
-        models = os.environ.get("DISTILL_MODELS") or "gguf"
-        connection = connect(folder, models, database=DATABASE, schema=SCHEMA)
+        in_process = os.environ.get("DISTILL_IN_PROCESS") == "1"
+        folder = home or local_folder()
+        connection = connect(folder, local_models(), database=DATABASE, schema=SCHEMA, in_process=in_process)
         local: Session = Session.builder.configs({"connection": connection}).create()
         return local
     return _account_session(engine)

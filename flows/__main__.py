@@ -1,4 +1,4 @@
-"""The command line: `distill validate | run | show`."""
+"""The command line: `distill validate | run | show | engine`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 import yaml
 
 from cortex_distill.errors import ConfigError, DistillError
+from flows.engine import engine
 
 EXIT_MENDABLE = 2
 
@@ -20,6 +21,9 @@ EXIT_MENDABLE = 2
 @click.version_option(package_name="cortex-distill")
 def cli() -> None:
     """Distil a large language model into a small one on Snowflake Cortex, from one YAML file."""
+
+
+cli.add_command(engine)
 
 
 @cli.command()

@@ -9,6 +9,7 @@ import yaml
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ["DISTILL_IN_PROCESS"] = "1"
 
 from cortex_distill.load import load_experiment
 from cortex_distill.run import Run

@@ -1,4 +1,4 @@
-"""The local engine: a Snowflake with Cortex in one process, for those without an account."""
+"""The local engine: a Snowflake with Cortex on this machine, for those without an account."""
 
 from importlib import import_module
 from pathlib import Path
@@ -8,15 +8,20 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 _ENGINES = "cortex_distill.local.engines"  # imported on first use: the providers below are usable without DuckDB
+_SERVICE = "cortex_distill.local.service.client"
 
 
-def connect(home: Path, models: str = "gguf", *, database: str, schema: str) -> "SnowflakeConnection":
-    """A genuine Snowflake connection to the engine whose files are in `home`, opened if it is not open yet.
+def connect(
+    home: Path, models: str = "gguf", *, database: str, schema: str, in_process: bool = False
+) -> "SnowflakeConnection":
+    """A genuine Snowflake connection to the engine whose files are in `home`, started if it does not run.
 
+    The engine is a process of its own that others can use as well, or, `in_process`, this one alone.
     `models`: "gguf" (a small real model), "simulated" or "simulated:knob=value,…".
-    Raises SetupError if the folder is in use by another process, or in this one with other models.
+    Raises SetupError if the engine cannot start or the folder is in use with other models.
     """
-    connection: SnowflakeConnection = import_module(_ENGINES).connect(home, models, database=database, schema=schema)
+    module = import_module(_ENGINES if in_process else _SERVICE)
+    connection: SnowflakeConnection = module.connect(home, models, database=database, schema=schema)
     return connection
 
 

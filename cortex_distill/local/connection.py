@@ -23,6 +23,7 @@ class LocalConnection(FakeSnowflakeConnection):
         self.values: dict[str, str] = {}  # SET x = …, as Snowflake text
         self.query_tag = ""
         self.open_transaction = False
+        self.statements = 0  # under way
         self.role, self.warehouse = ROLE, WAREHOUSE
         self.temporary = TemporaryTables(number)
         self._idle: list[duckdb.DuckDBPyConnection] = []
@@ -46,6 +47,17 @@ class LocalConnection(FakeSnowflakeConnection):
         """Make them the current ones."""
         self.database, self._schema = database, schema
         self.database_set = self.schema_set = True
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While a statement runs, the session must not end."""
+        with self.lock:
+            self.statements += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.statements -= 1
 
     @contextmanager
     def lane(self, *, transaction: bool) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -67,6 +67,10 @@ class Engine:
                 autocommit=autocommit,
             )
 
+    def unfinished_jobs(self) -> int:
+        """How many fine-tuning jobs wait or run."""
+        return self._jobs.unfinished()
+
     def close(self) -> None:
         """End sessions and jobs, release the files. Safe to repeat."""
         for connection in self._connections:

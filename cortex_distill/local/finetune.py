@@ -91,6 +91,10 @@ class Jobs:
         found = self._select("status = 'SUCCESS' AND [database, schema, name] = ?", [list(parts)])
         return Model(".".join(parts), self._folder / found[0]["id"]) if found else None
 
+    def unfinished(self) -> int:
+        """How many jobs wait or run."""
+        return len(self._select("NOT list_contains(?, status)", [list(_ENDED)]))
+
     def close(self, patience: float = 10.0) -> None:
         """Cancel what runs and wait for it, a while."""
         self._closing.set()

@@ -1,6 +1,7 @@
 """Snowflake's HTTP protocol as plain functions: a request in, the JSON reply out. Never an HTTP 5xx."""
 
 import gzip
+import hmac
 import json
 import re
 import secrets
@@ -12,7 +13,7 @@ from fakesnow.transforms.transforms import SERVER_VERSION
 
 from cortex_distill.local.connection import ROLE, WAREHOUSE, LocalConnection
 from cortex_distill.local.running import Running
-from cortex_distill.local.statements import run_statement
+from cortex_distill.local.statements import Started, run_statement
 
 if TYPE_CHECKING:
     from cortex_distill.local.engine import Engine
@@ -23,6 +24,8 @@ _RESULT = re.compile(r"/queries/([^/]+)/result")
 _MONITOR = re.compile(r"/monitoring/queries/(.+)")
 _RESULT_SCAN = re.compile(r"\s*select \* from table\(result_scan\('([^']+)'\)\)\s*", re.IGNORECASE)
 _GONE = {"success": False, "code": "390111", "message": "Session no longer exists. New login required.", "data": None}
+_DENIED = {"success": False, "code": "390100", "message": "Incorrect username or password was specified.", "data": None}
+_CLOSING = {"success": False, "code": "390111", "message": "The local engine is stopping.", "data": None}
 _OK = {"success": True, "data": None}
 
 # Snowpark shares one cursor between threads unless the server says otherwise (its server_connection.py);
@@ -47,14 +50,25 @@ class Request(NamedTuple):
     body: bytes
 
 
+def token_of(request: Request) -> str:
+    """The session's token in a request, or an empty text."""
+    found = _TOKEN.search(request.headers.get("Authorization") or "")
+    return found[1] if found else ""
+
+
 class Protocol:
-    """The sessions and statements of one engine, as its clients see them."""
+    """The sessions and statements of one engine, as its clients see them.
+
+    `password`: what a login must know; None in-process, where nobody else can come. `closing`: no new statements.
+    """
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._sessions: dict[str, LocalConnection] = {}
         self._guard = threading.Lock()
         self.running = Running()
+        self.password: str | None = None
+        self.closing = False
 
     def handle(self, request: Request) -> Reply:
         """Answer a request."""
@@ -62,8 +76,7 @@ class Protocol:
             return self._login(_document(request.body), request.query)
         if request.path.startswith("/telemetry"):
             return _OK
-        found = _TOKEN.search(request.headers.get("Authorization") or "")
-        token = found[1] if found else ""
+        token = token_of(request)
         session = self._sessions.get(token)
         if session is None:
             return _OK if "delete" in request.query else _GONE
@@ -79,7 +92,9 @@ class Protocol:
             key = request.query.get("requestId") or secrets.token_hex(16)
             if earlier := _RESULT_SCAN.fullmatch(body.get("sqlText") or ""):
                 return self.running.wait(earlier[1])
-            self.running.start(key, lambda started: run_statement(self._engine, session, body, key, started))
+            if self.closing:
+                return _CLOSING
+            self.running.start(key, lambda started: self._run(session, body, key, started))
             return self.running.wait(key, at_once=bool(body.get("asyncExec")))
         if found := _RESULT.fullmatch(request.path):
             return self.running.wait(found[1])
@@ -89,6 +104,22 @@ class Protocol:
             self.running.interrupt(str(_document(request.body).get("requestId")))
             return _OK
         return _OK if request.path == "/session/heartbeat" else _unknown(request.path)
+
+    def _run(self, session: LocalConnection, body: Reply, key: str, started: Started) -> Reply:
+        with session.busy():
+            return run_statement(self._engine, session, body, key, started)
+
+    def session_count(self) -> int:
+        """How many sessions are logged in."""
+        return len(self._sessions)
+
+    def end_unless_busy(self, token: str) -> bool:
+        """End the session, if there is one, unless a statement of it runs; whether it is gone."""
+        session = self._sessions.get(token)
+        if session is not None and session.statements:
+            return False
+        self._end(token)
+        return True
 
     def close(self) -> None:
         """Stop what runs and end all sessions."""
@@ -103,6 +134,8 @@ class Protocol:
             session.close()
 
     def _login(self, body: Reply, query: Mapping[str, str]) -> Reply:
+        if self.password and not hmac.compare_digest(str(body["data"].get("PASSWORD")), self.password):
+            return _DENIED
         wanted = body["data"].get("SESSION_PARAMETERS") or {}
         names = [query.get(key) for key in ("databaseName", "schemaName")]
         session = self._engine.session(*map(_stored, names), autocommit=wanted.get("AUTOCOMMIT", True))

@@ -70,6 +70,11 @@ class Running:
         failed = future.exception() is not None or not future.result()["success"]
         return "FAILED_WITH_ERROR" if failed else "SUCCESS"
 
+    def under_way(self) -> int:
+        """How many statements have not ended."""
+        with self._guard:
+            return sum(not future.done() for future in self._futures.values())
+
     def interrupt(self, key: str) -> None:
         """Ask DuckDB to stop a statement."""
         if (duck := self._ducks.get(key)) is not None:
