@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session as Session
 
 LOCAL = "local"
+SESSION_GONE = 390111  # Snowflake's "Session no longer exists"
 DATABASE, SCHEMA = "DISTILL", "PUBLIC"  # of the local engine; an account's connection names its own
 
 
@@ -23,7 +24,7 @@ class SqlError(Exception):
     def __init__(self, message: str, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
-        self.transient = is_transient_text(message)
+        self.transient = code == SESSION_GONE or is_transient_text(message)
 
 
 def local_folder() -> Path:
@@ -80,11 +81,18 @@ def execute(session: Session, statement: Sql) -> list[Any]:
     from snowflake.connector.errors import Error
     from snowflake.snowpark.exceptions import SnowparkClientException
 
+    connection: Any = session.connection
+    opened = getattr(connection, "opened", None)  # only a connection to the local engine can be opened again
     try:
         rows: list[Any] = session.sql(statement.text, params=list(statement.binds)).collect()
         return rows
     except SnowparkClientException as error:
         message = getattr(error, "message", None) or str(error)
-        raise SqlError(message, int(getattr(error, "sql_error_code", None) or 0)) from error
+        failure = SqlError(message, int(getattr(error, "sql_error_code", None) or 0))
+        cause: Exception = error
     except Error as error:
-        raise SqlError(error.msg or str(error), error.errno or 0) from error
+        failure, cause = SqlError(error.msg or str(error), error.errno or 0), error
+    if opened is not None and failure.code == SESSION_GONE:
+        connection.reopen(opened)
+        failure = SqlError("the local engine ended and was started again; what ran is tried again", SESSION_GONE)
+    raise failure from cause

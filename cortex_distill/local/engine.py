@@ -21,7 +21,7 @@ from cortex_distill.local.locks import Locks
 from cortex_distill.local.protocol import Protocol
 from cortex_distill.local.providers import Provider
 from cortex_distill.local.temporary import PREFIX
-from cortex_distill.local.transport import InProcessConnection
+from cortex_distill.local.transport import in_process
 
 OWN_FILE = "_cortex.db"  # jobs and models; attached as database SNOWFLAKE
 _HOLDER = re.compile(r"PID (\d+)")
@@ -50,7 +50,7 @@ class Engine:
 
     def connect(self, database: str, schema: str) -> SnowflakeConnection:
         """A SnowflakeConnection of Snowflake's own package, in-process. Creates database and schema if missing."""
-        connection = InProcessConnection(self.protocol, account=self.account, database=database, schema=schema)
+        connection = in_process(self.protocol, self.account, database, schema)
         self._connections.append(connection)
         return connection
 

@@ -23,7 +23,7 @@ _TOKEN = re.compile(r'Snowflake Token="(.*)"')
 _RESULT = re.compile(r"/queries/([^/]+)/result")
 _MONITOR = re.compile(r"/monitoring/queries/(.+)")
 _RESULT_SCAN = re.compile(r"\s*select \* from table\(result_scan\('([^']+)'\)\)\s*", re.IGNORECASE)
-_GONE = {"success": False, "code": "390111", "message": "Session no longer exists. New login required.", "data": None}
+GONE = {"success": False, "code": "390111", "message": "Session no longer exists. New login required.", "data": None}
 _DENIED = {"success": False, "code": "390100", "message": "Incorrect username or password was specified.", "data": None}
 _CLOSING = {"success": False, "code": "390111", "message": "The local engine is stopping.", "data": None}
 _OK = {"success": True, "data": None}
@@ -79,7 +79,7 @@ class Protocol:
         token = token_of(request)
         session = self._sessions.get(token)
         if session is None:
-            return _OK if "delete" in request.query else _GONE
+            return _OK if "delete" in request.query else GONE
         if request.path == "/session":
             if "delete" in request.query:
                 self._end(token)

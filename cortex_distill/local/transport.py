@@ -1,4 +1,7 @@
-"""Snowflake's own connector, with the engine where its HTTP connection would be: no socket, no port."""
+"""Snowflake's own connector, with the engine behind it: in this process, or on a loopback port.
+
+Both lean on one private attribute: the connector's maker of HTTP adapters.
+"""
 
 import io
 import json
@@ -8,13 +11,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.vendored.requests.adapters import HTTPAdapter
+from snowflake.connector.vendored.requests.exceptions import ConnectionError as NoConnection
 from snowflake.connector.vendored.requests.models import PreparedRequest, Response
 
-from cortex_distill.local.protocol import Protocol, Request
+from cortex_distill.local.protocol import GONE, Protocol, Request
 
 
-class _Adapter(HTTPAdapter):
-    """Carries a request to the engine."""
+class _InProcess(HTTPAdapter):
+    """Carries a request to an engine of this process: no socket, no port."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
@@ -28,29 +32,47 @@ class _Adapter(HTTPAdapter):
         reply = self._protocol.handle(
             Request(str(address.path), dict(parse_qsl(str(address.query))), request.headers or {}, raw)
         )
-        response = Response()  # type: ignore[no-untyped-call]
-        response.status_code = 200
-        response.url, response.request, response.encoding = request.url or "", request, "utf-8"
-        response.headers["Content-Type"] = "application/json"
-        response.raw = io.BytesIO(json.dumps(reply).encode())
+        return _response(request, reply)
+
+
+class _Loopback(HTTPAdapter):
+    """Carries a request to the engine's port; says so at once if no engine is there any more.
+
+    The connector by itself would call for ever: its `network_timeout` is a limit on statements, too.
+    """
+
+    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
+        """The engine's reply, or that the session is gone."""
+        try:
+            response: Response = super().send(request, *arguments, **options)  # type: ignore[no-untyped-call]
+        except NoConnection as error:
+            if "Connection refused" not in str(error):
+                raise
+            return _response(request, GONE)
         return response
 
 
-class InProcessConnection(SnowflakeConnection):
-    """A genuine connection. It leans on one private attribute: the connector's maker of HTTP adapters."""
+def _loopback() -> _Loopback:
+    return _Loopback()  # type: ignore[no-untyped-call]
 
-    def __init__(self, protocol: Protocol, *, account: str, database: str, schema: str) -> None:
+
+def _response(request: PreparedRequest, reply: dict[str, Any]) -> Response:
+    response = Response()  # type: ignore[no-untyped-call]
+    response.status_code = 200
+    response.url, response.request, response.encoding = request.url or "", request, "utf-8"
+    response.headers["Content-Type"] = "application/json"
+    response.raw = io.BytesIO(json.dumps(reply).encode())
+    return response
+
+
+class LocalClient(SnowflakeConnection):
+    """A genuine connection, to an engine of this process if one is given, else to the host and port of `parameters`."""
+
+    def __init__(self, engine: Protocol | None, /, **parameters: Any) -> None:
         os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else it asks 169.254.169.254
-        self._local_protocol = protocol
+        self._local_protocol = engine
         super().__init__(
-            user="local",
-            password="local",
-            account=account,
-            host="local.invalid",
-            port=80,
-            protocol="http",
-            database=database,
-            schema=schema,
+            **parameters,
             paramstyle="qmark",
             session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
             client_prefetch_threads=1,
@@ -63,5 +85,12 @@ class InProcessConnection(SnowflakeConnection):
     @_session_manager.setter
     def _session_manager(self, manager: Any) -> None:
         if manager is not None:
-            manager.adapter_factory = lambda **_: _Adapter(self._local_protocol)
+            protocol = self._local_protocol
+            manager.adapter_factory = lambda **_: _loopback() if protocol is None else _InProcess(protocol)
         self.__dict__["_local_session_manager"] = manager
+
+
+def in_process(protocol: Protocol, account: str, database: str, schema: str) -> LocalClient:
+    """A connection to an engine of this process."""
+    place = {"host": "local.invalid", "port": 80, "protocol": "http", "user": "local", "password": "local"}
+    return LocalClient(protocol, account=account, database=database, schema=schema, **place)

@@ -21,6 +21,8 @@ from cortex_distill.local.engine import Engine
 from cortex_distill.local.service import client, door
 from cortex_distill.local.service.presence import Presence
 from cortex_distill.local.service.server import Service
+from cortex_distill.session import SqlError, execute, open_session
+from cortex_distill.sql import Sql
 from tests.local.engine_fake import FakeProvider
 
 ROOT = Path(__file__).parents[2]
@@ -215,6 +217,18 @@ def test_what_was_committed_survives_kill_minus_nine_of_the_engine(home):
     again = opened(home)
     assert status(home)["pid"] != first
     assert rows(again, "SELECT COUNT(*), MAX(n) FROM kept") == [(20, 19)]
+
+
+def test_a_session_of_ours_fails_once_when_its_engine_dies_and_then_goes_on(home, monkeypatch):
+    monkeypatch.setenv("DISTILL_MODELS", "simulated")
+    monkeypatch.delenv("DISTILL_IN_PROCESS")
+    session = open_session("local", home=home)
+    execute(session, Sql("CREATE TABLE kept AS SELECT 1 AS a"))
+    os.kill(status(home)["pid"], signal.SIGKILL)
+    with pytest.raises(SqlError, match="started again") as failure:
+        execute(session, Sql("SELECT a FROM kept"))
+    assert failure.value.transient
+    assert [tuple(row) for row in execute(session, Sql("SELECT a FROM kept"))] == [(1,)]
 
 
 def test_a_client_that_dies_does_not_stop_its_statement(home):

@@ -14,7 +14,7 @@ from cortex_distill.local.service import door
 from cortex_distill.local.service.door import Door
 
 if TYPE_CHECKING:
-    from snowflake.connector import SnowflakeConnection
+    from cortex_distill.local.service.connection import ServiceConnection
 
 IDLE = 900.0  # seconds without a client until an engine ends; $DISTILL_ENGINE_IDLE
 _PATIENCE = 60.0  # seconds until a client gives up finding or starting an engine
@@ -22,13 +22,12 @@ _ROOT = Path(__file__).parents[3]
 _started: list[subprocess.Popen[str]] = []  # they outlive us; a forgotten Popen would warn
 
 
-def connect(home: Path, models: str, *, database: str, schema: str) -> "SnowflakeConnection":
+def connect(home: Path, models: str, *, database: str, schema: str) -> "ServiceConnection":
     """A connection to the folder's engine. See `cortex_distill.local.connect`."""
-    from snowflake.connector import SnowflakeConnection  # noqa: PLC0415  to stop an engine one need not wait for it
+    from cortex_distill.local.service.connection import ServiceConnection  # noqa: PLC0415  loads the connector
 
-    found = find_or_start(home.resolve(), models)
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = _no_proxy()
-    return SnowflakeConnection(**found.parameters(database, schema), paramstyle="qmark", client_prefetch_threads=1)
+    return ServiceConnection(home.resolve(), models, database, schema)
 
 
 def _no_proxy() -> str:

@@ -35,7 +35,6 @@ class Door(NamedTuple):
             "password": self.token,
             "database": database,
             "schema": schema,
-            "network_timeout": 60,  # of one request, not of a statement; without it a dead engine is called for ever
             "platform_detection_timeout_seconds": 0.0,  # else the connector asks the cloud's metadata address
         }
 
