@@ -1,13 +1,14 @@
 """One provider call per row that reaches a Cortex call, in every shape of statement; or a refusal before any call."""
 
 import pytest
+from snowflake.snowpark import functions as F
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
 C = "SNOWFLAKE.CORTEX.COMPLETE('llama3.1-8b', p)"
 CN = "SNOWFLAKE.CORTEX.COMPLETE('llama3.1-8b', n::STRING)"
 TP = "SNOWFLAKE.CORTEX.COMPLETE('llama3.1-8b', t.p)"
 UP = "SNOWFLAKE.CORTEX.COMPLETE('llama3.1-8b', u.p)"
-F = "AI_FILTER(p)"
+FILTER = "AI_FILTER(p)"
 REFUSED = "refused"
 AT_MOST_ONCE = range(2, 11)  # DuckDB asks before it joins: at most once per row of t, and not for rows it leaves out
 
@@ -34,10 +35,10 @@ SHAPES = {
     "where after a cheap condition": (f"SELECT n FROM t WHERE n < 4 AND {C} <> ''", 4),
     "where before a cheap condition": (f"SELECT n FROM t WHERE {C} <> '' AND n < 4", 4),
     "where with or": (f"SELECT n FROM t WHERE n < 4 OR {C} = ''", 6),
-    "ai_filter in where": (f"SELECT n FROM t WHERE {F}", 10),
-    "ai_filter, not": (f"SELECT n FROM t WHERE NOT {F}", 10),
-    "ai_filter in where and select": (f"SELECT {F} FROM t WHERE {F}", 20),
-    "ai_filter and another condition": (f"SELECT n FROM t WHERE n > 7 AND {F}", 2),
+    "ai_filter in where": (f"SELECT n FROM t WHERE {FILTER}", 10),
+    "ai_filter, not": (f"SELECT n FROM t WHERE NOT {FILTER}", 10),
+    "ai_filter in where and select": (f"SELECT {FILTER} FROM t WHERE {FILTER}", 20),
+    "ai_filter and another condition": (f"SELECT n FROM t WHERE n > 7 AND {FILTER}", 2),
     "ai_filter in a join": ("SELECT * FROM t JOIN u ON AI_FILTER(PROMPT('{0} fits {1}', t.p, u.p))", 30),
     "order by the call": (f"SELECT n FROM t ORDER BY {C}", 10),
     "order by its alias": (f"SELECT {C} AS c FROM t ORDER BY c", 10),
@@ -93,7 +94,7 @@ SHAPES = {
     "like any": (f"SELECT {C} LIKE ANY ('a%', 'b%') FROM t", REFUSED),
     "ilike": (f"SELECT {C} ILIKE 'a%' FROM t", 10),
     "is null": (f"SELECT {C} IS NULL FROM t", 10),
-    "not": (f"SELECT NOT {F} FROM t", 10),
+    "not": (f"SELECT NOT {FILTER} FROM t", 10),
     "trim": (f"SELECT TRIM({C}, '\\n .') FROM t", 10),
     "lower of trim": (f"SELECT LOWER(TRIM({C})) FROM t", 10),
     "split": (f"SELECT SPLIT({C}, ' ')[0] FROM t", 10),
@@ -233,3 +234,72 @@ def test_each_row_is_one_call(rows, tables, provider, shape):
     else:
         rows(statement)
     assert len(provider.calls) in (calls if isinstance(calls, range) else [calls])
+
+
+ASKED = F.ai_complete("llama3.1-8b", F.col("p"))
+FRAMES = {
+    "collect": (lambda t: t.select(ASKED).collect(), 10),
+    "schema": (lambda t: t.select(ASKED.alias("c")).schema, 0),
+    "columns": (lambda t: t.with_column("c", ASKED).columns, 0),
+    "with_column": (lambda t: t.with_column("c", ASKED).collect(), 10),
+    "a filter on the new column": (lambda t: t.with_column("c", ASKED).filter(F.col("c") != "").collect(), 10),
+    "a column of the new column": (
+        lambda t: t.with_column("c", ASKED).with_column("d", F.length("c")).select("c", "d").collect(), 10),
+    "count": (lambda t: t.filter(F.ai_filter(F.col("p"))).count(), 10),
+    "count of a column that nobody reads": (lambda t: t.with_column("c", ASKED).count(), 0),
+    "cache_result": (lambda t: t.with_column("c", ASKED).cache_result().collect(), 10),
+    "collect of a cached frame, twice": (lambda t: _twice(t.with_column("c", ASKED).cache_result()), 10),
+    "collect twice": (lambda t: _twice(t.with_column("c", ASKED)), 20),
+    "group_by": (lambda t: t.with_column("c", ASKED).group_by("c").count().collect(), 10),
+    "sort and limit": (lambda t: t.with_column("c", ASKED).sort("c").limit(2).collect(), 10),
+    "self join": (lambda t: _self_join(t.with_column("c", ASKED)), 20),
+    "union_all": (lambda t: t.select(ASKED).union_all(t.select(ASKED)).collect(), 20),
+    "to_pandas": (lambda t: t.select(ASKED).to_pandas(), 10),
+    "save_as_table": (lambda t: t.with_column("c", ASKED).write.save_as_table("saved"), 10),
+    "accessor complete": (lambda t: t.ai.complete("say {0}", [F.col("p")], model="llama3.1-8b").collect(), 10),
+    "accessor classify": (lambda t: t.ai.classify("p", ["a", "b"]).collect(), 10),
+    "accessor filter": (lambda t: t.ai.filter("Is {0} fine?", [F.col("p")]).collect(), 10),
+}  # fmt: skip
+
+
+def _twice(frame):
+    frame.collect()
+    frame.collect()
+
+
+def _self_join(frame):
+    frame.join(frame.select(F.col("n").alias("m"), F.col("c").alias("d")), F.col("n") == F.col("m")).collect()
+
+
+@pytest.mark.parametrize("shape", FRAMES)
+def test_a_data_frame_asks_once_per_row_and_only_when_it_runs(session, tables, provider, shape):
+    provider.reply = lambda call: '{"answer": true, "label": "a"}' if call.schema else "x"
+    act, calls = FRAMES[shape]
+    act(session.table("t"))
+    assert len(provider.calls) == calls
+
+
+def test_binds_ask_once_per_row(session, tables, provider):
+    cursor = session.connection.cursor()
+    cursor.execute("SELECT AI_COMPLETE('llama3.1-8b', ?)", ("a",))
+    assert len(provider.calls) == 1
+    cursor.executemany("INSERT INTO t SELECT ?, AI_COMPLETE('llama3.1-8b', ?)", [(1, "a"), (2, "b")])
+    assert len(provider.calls) == 3
+
+
+def test_each_row_of_several_batches_gets_its_own_answer(rows, provider):
+    rows("CREATE TABLE many AS SELECT SEQ4() AS n FROM TABLE(GENERATOR(ROWCOUNT => 5000))")
+    assert rows("SELECT COUNT(*) FROM (SELECT n, AI_COMPLETE('llama3.1-8b', n::STRING) AS c FROM many)"
+                " WHERE c = 'echo ' || n") == [(5000,)]  # fmt: skip
+    assert len({call.messages[0]["content"] for call in provider.calls}) == 5000 == len(provider.calls)
+
+
+@pytest.mark.parametrize("source", [f"SELECT {C} AS c FROM t", "SELECT c FROM v", "SELECT ask(p) AS c FROM t"])
+def test_a_conflict_after_a_model_was_asked_ends_the_statement(open_session, rows, tables, provider, source):
+    other = open_session()
+    other.sql("BEGIN").collect()
+    other.sql("UPDATE u SET p = 'other' WHERE n = 2").collect()
+    with pytest.raises(SnowparkSQLException, match="000625"):
+        rows(f"UPDATE u SET p = s.c FROM (SELECT MAX(c) AS c FROM ({source})) s")
+    assert len(provider.calls) == 10
+    other.sql("ROLLBACK").collect()

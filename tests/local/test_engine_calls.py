@@ -18,7 +18,7 @@ def prompts(rows):
 
 
 @pytest.mark.parametrize(
-    "twice", ["SPLIT_PART({}, ' ', 1)", "DECODE({}, 'a', 1)", "DIV0(LENGTH({}), 2)", "DIV0(2, LENGTH({}))"]
+    "twice", ["SPLIT_PART({}, ' ', 1)", "DECODE({}, 'a', 1, 'b', 2)", "DIV0(LENGTH({}), 2)", "DIV0(2, LENGTH({}))"]
 )
 def test_a_statement_that_would_call_twice_per_row_is_refused_before_any_call(rows, prompts, provider, twice):
     with pytest.raises(SnowparkSQLException, match="more than once per row"):
