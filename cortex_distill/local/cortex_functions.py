@@ -20,6 +20,7 @@ from cortex_distill.local.response_format import schema_of
 
 Translate = Callable[[exp.Expr, str, str], exp.Expr]
 
+_text = exp.Literal.string
 _AI_COMPLETE = ("model", "prompt", "model_parameters", "response_format", "show_details")
 _AI_COMPLETE_ORDER = (*_AI_COMPLETE, "provisioned_throughput_id", "return_error_details")  # cortex-facts.md 1.3
 _EMBEDDING = re.compile(r"AI_EMBED|AI_SIMILARITY|EMBED_TEXT_\d+|VECTOR_\w+_SIMILARITY")
@@ -52,9 +53,8 @@ def translate(node: exp.Expr, schema_name: str) -> exp.Expr:
 
 
 def _is_cortex(dot: exp.Expr | None) -> bool:
-    if not isinstance(dot, exp.Dot):
-        return False
-    return dot.this.sql("snowflake").upper().replace('"', "") in ("SNOWFLAKE.CORTEX", "CORTEX")
+    prefix = dot.this.sql("snowflake").upper().replace('"', "") if isinstance(dot, exp.Dot) else ""
+    return prefix in ("SNOWFLAKE.CORTEX", "CORTEX")
 
 
 def _complete(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
@@ -106,9 +106,8 @@ def _ai_filter(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     if second is not None and not isinstance(second, exp.Kwarg | exp.Boolean | exp.Null):
         raise unsupported("AI_FILTER with a file")
     given = bind(node, name, ("input", "return_error_details"), 1)
-    errors = flag(given, "return_error_details")
-    settings = Settings(name, {}, None, False, errors, schema_name, new_id())
-    return _call(_text("ai_filter-managed"), given["input"], settings, "json" if errors else "boolean")
+    settings = Settings(name, {}, None, False, flag(given, "return_error_details"), schema_name, new_id())
+    return _call(_text("ai_filter-managed"), given["input"], settings, "json" if settings.errors else "boolean")
 
 
 def _ai_count_tokens(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
@@ -176,10 +175,6 @@ def _call(model: exp.Expr, prompt: exp.Expr, settings: Settings, result: str = "
 
 def _pair(*parts: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this="JSON_ARRAY", expressions=[_json(part) for part in parts])
-
-
-def _text(value: str) -> exp.Expr:
-    return exp.Literal.string(value)
 
 
 def _json(value: exp.Expr) -> exp.Expr:
