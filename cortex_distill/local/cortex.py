@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import md5
 from pathlib import Path
@@ -17,8 +17,12 @@ from cortex_distill.local import calls
 from cortex_distill.local.catalogue import base_name
 from cortex_distill.local.faults import Refused
 from cortex_distill.local.json_lenient import NotJson, parse
-from cortex_distill.local.providers import Call, Provider
-from cortex_distill.local.replies import remote_error, reply
+from cortex_distill.local.managed import CLASSIFY, ask
+from cortex_distill.local.parameters import check
+from cortex_distill.local.prompts import messages_of, plain
+from cortex_distill.local.providers import Call, CallError, Provider
+from cortex_distill.local.replies import Row, cell, failed, remote_error, reply
+from cortex_distill.local.response_format import check_openai
 
 _TEXT = "VARCHAR"
 
@@ -44,21 +48,33 @@ class Cortex:
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make the functions known to every connection of this DuckDB instance."""
         _define(duck, calls.CALL, self.call, [_TEXT] * 3, _TEXT)
-        _define(duck, calls.TOKENS, self.tokens, [_TEXT, _TEXT, "BOOLEAN"], "BIGINT")
+        _define(duck, calls.TOKENS, self.tokens, [_TEXT] * 3, _TEXT)
 
     def call(self, models: pa.Array, prompts: pa.Array, settings: pa.Array) -> pa.Array:
         """One cell per row; all rows of the batch go to the provider together. NULL asks nobody."""
-        rows = [
-            _row(*cells) for cells in zip(models.to_pylist(), prompts.to_pylist(), settings.to_pylist(), strict=True)
-        ]
-        asked = [(row, self._call(*row)) for row in rows if row is not None]
-        answers = self._provider.complete([call for _, call in asked])
-        replies = iter([reply(row[2], answer) for (row, _), answer in zip(asked, answers, strict=True)])
-        return pa.array([None if row is None else next(replies) for row in rows], pa.string())
+        rows = _rows(models, prompts, settings)
+        asked = [(row, self._question(row)) for row in rows if row is not None]
+        answers = iter(self._provider.complete([call for _, call in asked if isinstance(call, Call)]))
+        cells = iter([reply(row, next(answers) if isinstance(call, Call) else call) for row, call in asked])
+        return pa.array([None if row is None else next(cells) for row in rows], pa.string())
 
-    def _call(self, model: str, prompt: Any, settings: calls.Settings) -> Call:
-        found = self.model(model, settings.schema_name, settings.function)
-        call = Call(found.name, _messages(prompt, settings), settings.parameters, settings.schema, found.weights)
+    def _question(self, row: Row) -> Call | CallError:
+        """The call of a row; an error where the row makes none."""
+        model, content, settings = row
+        try:
+            if question := ask(settings.function, content, settings.parameters):
+                return Call(model, question.messages, {}, question.schema, None)
+            found = self.model(model, settings.schema_name, settings.function)
+            check(settings.parameters, settings.function)
+            if settings.schema is not None and isinstance(content, dict) and "template" in content:
+                raise CallError("400 a PROMPT object cannot be combined with response_format")
+            if settings.schema is not None and found.name.startswith("openai-"):
+                check_openai(settings.schema)
+            has_options = settings.details or settings.schema is not None
+            messages = messages_of(content, function=settings.function, has_options=has_options)
+        except CallError as error:
+            return error
+        call = Call(found.name, messages, settings.parameters, settings.schema, found.weights)
         return call._replace(draw=self._draw(call)) if settings.parameters.get("temperature") else call
 
     def _draw(self, call: Call) -> int:
@@ -77,55 +93,42 @@ class Cortex:
             raise remote_error(function, f'unknown model \\"{name}\\"')
         return found
 
-    def tokens(self, models: pa.Array, texts: pa.Array, null_on_error: pa.Array) -> pa.Array:
-        """Tokens per text. A tuned or unknown model is an error, or NULL for AI_COUNT_TOKENS."""
-        counts: list[int | None] = []
-        for model, text, lenient in zip(models.to_pylist(), texts.to_pylist(), null_on_error.to_pylist(), strict=True):
-            name, content = (None if cell is None else json.loads(cell) for cell in (model, text))
-            if name is None or content is None:
-                counts.append(None)
-            elif base_name(str(name)) is None:
-                if not lenient:
-                    raise remote_error("COUNT_TOKENS", f'unknown model \\"{name}\\"')
-                counts.append(None)
-            else:
-                counts.append(self._provider.count_tokens(_plain(content)))
-        return pa.array(counts, pa.int64())
+    def tokens(self, models: pa.Array, texts: pa.Array, settings: pa.Array) -> pa.Array:
+        """Input tokens per row, as text. A tuned or unknown model is an error, or NULL for AI_COUNT_TOKENS."""
+        return pa.array([row and self._tokens(row) for row in _rows(models, texts, settings)], pa.string())
+
+    def _tokens(self, row: Row) -> str | None:
+        model, content, settings = row
+        of, options = settings.parameters["of"], settings.parameters["options"]
+        try:
+            if of == "ai_complete" and base_name(model) is None:
+                raise CallError(f'unknown model \\"{model}\\"')
+            question = ask(of.upper(), content, options)
+            text = plain(content) if question is None else question.messages[0]["content"]
+            count = self._provider.count_tokens(text)
+            if of == "ai_complete" and options:  # a response format
+                count += self._provider.count_tokens(plain(options))
+        except CallError as error:
+            return failed(settings, error)
+        return cell(settings, count)
 
 
-def _row(model: str | None, prompt: str | None, settings: str) -> tuple[str, Any, calls.Settings] | None:
+def _rows(models: pa.Array, contents: pa.Array, settings: pa.Array) -> list[Row | None]:
+    return [_row(*cells) for cells in zip(models.to_pylist(), contents.to_pylist(), settings.to_pylist(), strict=True)]
+
+
+def _row(model: str | None, prompt: str | None, settings: str) -> Row | None:
     if model is None or prompt is None:
         return None
-    name, content = json.loads(model), json.loads(prompt)
-    return None if name is None or content is None else (str(name), content, _settings(settings))
+    name, content, given = json.loads(model), json.loads(prompt), _settings(settings)
+    is_pair = given.function in CLASSIFY or given.parameters.get("of") == "ai_classify"
+    is_null = name is None or content is None or (is_pair and content[0] is None)
+    return None if is_null else Row(str(name), content, given)
 
 
 @lru_cache(maxsize=256)
 def _settings(text: str) -> calls.Settings:
     return calls.Settings(**json.loads(text))
-
-
-def _plain(content: Any) -> str:
-    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-
-
-def _messages(prompt: Any, settings: calls.Settings) -> Sequence[Mapping[str, str]]:
-    """A history, a PROMPT object or a plain text, as messages."""
-    if isinstance(prompt, list):
-        messages = [
-            {str(key).lower(): _plain(value) for key, value in item.items()}
-            for item in prompt
-            if isinstance(item, dict)
-        ]
-        if len(messages) != len(prompt) or not messages or any({"role", "content"} - item.keys() for item in messages):
-            raise remote_error(settings.function, "messages must be objects with role and content")
-        return messages
-    if isinstance(prompt, dict) and "template" in prompt:
-        text = str(prompt["template"])
-        for place, value in enumerate(prompt.get("args") or []):
-            text = text.replace(f"{{{place}}}", _plain(value))
-        return [{"role": "user", "content": text}]
-    return [{"role": "user", "content": _plain(prompt)}]
 
 
 def register_json(duck: duckdb.DuckDBPyConnection) -> None:

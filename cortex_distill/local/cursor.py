@@ -8,13 +8,13 @@ import duckdb
 import pyarrow as pa
 from fakesnow import statement_type
 from fakesnow.cursor import FakeSnowflakeCursor
-from fakesnow.dialect import parse
 from sqlglot import exp
 from sqlglot import parse_one as parse_any
 
 from cortex_distill.local import binds, calls, commands
 from cortex_distill.local.connection import LocalConnection
-from cortex_distill.local.faults import Refused, unsupported
+from cortex_distill.local.dialect import parse
+from cortex_distill.local.faults import Refused, as_refused, unsupported
 from cortex_distill.local.functions import create_function
 from cortex_distill.local.merge import run_merge
 from cortex_distill.local.repair import repair
@@ -42,6 +42,7 @@ class LocalCursor(FakeSnowflakeCursor):
     def __init__(self, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> None:
         super().__init__(conn=session, duck_conn=Plain(duck))  # type: ignore[arg-type]
         self._columns: Sequence[Described] | None = None
+        self._asks = False  # a model: such a statement is never run again
 
     def prepared(self, sql: str) -> tuple[exp.Expr, int]:
         """The parsed statement, session variables filled in, and the number of its binds, which are marked."""
@@ -49,6 +50,7 @@ class LocalCursor(FakeSnowflakeCursor):
         tree = _only(parse(text))
         if isinstance(tree, exp.Command) and str(tree.this).upper() in _REFUSED:
             raise unsupported(sql.strip().split("\n")[0][:200])
+        calls.refuse_copied(text, tree)
         _name_columns(tree)
         return commands.fill_variables(tree, self._conn.values), count
 
@@ -58,7 +60,13 @@ class LocalCursor(FakeSnowflakeCursor):
         return self.result(statement_type.UNKNOWN)
 
     def run(self, tree: exp.Expr) -> Result:
-        """Run a prepared statement whose binds are filled in."""
+        """Run a prepared statement whose binds are filled in. A conflict after a model was asked is final."""
+        try:
+            return self._run(tree)
+        except duckdb.TransactionException as error:
+            raise (as_refused(error) if self._asks else None) or error from error
+
+    def _run(self, tree: exp.Expr) -> Result:
         kind = statement_type.statement_type_id(tree)
         if commands.set_variables(tree, self._conn, self._evaluate):
             return self.answer(commands.DONE)
@@ -82,7 +90,7 @@ class LocalCursor(FakeSnowflakeCursor):
         self.check_db_and_schema(tree)
         for part in self._transform_explode(tree):
             translated = self._transform(part, None)
-            calls.guard(translated, self._plan)
+            self._asks |= calls.guard(translated, self._plan)
             self._execute(translated)
 
     def _create_database(self, tree: exp.Create) -> None:
@@ -105,11 +113,11 @@ class LocalCursor(FakeSnowflakeCursor):
 
     def _guarded(self, tree: exp.Expr) -> exp.Expr:
         done = self.translated(tree)
-        calls.guard(done, self._plan)
+        self._asks |= calls.guard(done, self._plan)
         return done
 
-    def _plan(self, sql: str) -> str:
-        rows = self._duck_conn.execute("SELECT json_serialize_plan(?, optimize := true)", [sql]).fetchall()
+    def _plan(self, sql: str, optimized: bool) -> str:
+        rows = self._duck_conn.execute(f"SELECT json_serialize_plan(?, optimize := {optimized})", [sql]).fetchall()
         return str(rows[0][0])
 
     def _transform(self, expression: exp.Expr, params: Any) -> exp.Expr:

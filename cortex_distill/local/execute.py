@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from cortex_distill.local import binds, calls, commands
+from cortex_distill.local import binds, commands
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import TRANSACTION, LocalCursor, Result
 from cortex_distill.local.locks import Locks
@@ -25,12 +25,12 @@ def execute(
     with session.lane(transaction=False) as duck:
         tree, count = LocalCursor(session, duck).prepared(sql)
     tree = binds.fill(tree, values, count)
-    patience = 0.0 if session.open_transaction or calls.mentioned(tree) else PATIENCE
+    patience = 0.0 if session.open_transaction else PATIENCE
     give_up, pause = time.monotonic() + patience, 0.005
     while True:
         try:
             return _attempt(session, tree.copy(), locks, started)
-        except duckdb.TransactionException as error:  # never again if that asked a model again
+        except duckdb.TransactionException as error:
             if time.monotonic() > give_up or "onflict" not in str(error):
                 raise
         time.sleep(pause)

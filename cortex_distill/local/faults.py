@@ -50,6 +50,8 @@ def _of_duckdb(error: duckdb.Error) -> Refused:
     first = text.split("\n", 1)[0]
     if isinstance(error, duckdb.CatalogException):
         return Refused(f"SQL compilation error:\n{first}", *_catalog_code(text))
+    if "cannot be volatile" in text:
+        return unsupported("a Cortex function in ORDER BY of a window; select the call in a subquery first")
     if "has side effects" in text:
         return unsupported("the alias of a Cortex call in the same SELECT; select the call in a subquery first")
     if isinstance(error, duckdb.BinderException):

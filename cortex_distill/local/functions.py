@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import duckdb
-from fakesnow.dialect import parse_one
 from fakesnow.transforms import upper_case_unquoted_identifiers
 from sqlglot import exp
 
+from cortex_distill.local import calls
+from cortex_distill.local.dialect import parse_one
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.repair_text import text
 
@@ -32,7 +33,9 @@ def create_function(
             return text(node) if part.kind is not None and part.kind.this in _TEXTS else node
         return node
 
-    body = translated(parse_one(tree.expression.name.strip())).transform(cast)
+    source = parse_one(tree.expression.name.strip())
+    calls.refuse_copied(tree.expression.name, source)
+    body = translated(source).transform(cast)
     name = tree.this.this.transform(upper_case_unquoted_identifiers).sql("duckdb")
     names = ", ".join(exp.to_identifier(part, quoted=True).sql("duckdb") for part in parameters)
     duck.execute(f"CREATE OR REPLACE MACRO {name}({names}) AS ({body.sql('duckdb')})")

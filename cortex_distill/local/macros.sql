@@ -40,3 +40,17 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_flatten(input, path, is_outer) AS TA
 
 CREATE OR REPLACE MACRO _fs_global.main._sf_size(x) AS
     CASE json_type(to_json(x)) WHEN 'ARRAY' THEN json_array_length(to_json(x)) END;
+
+-- What AI functions return with return_error_details; the lambda sees its argument once. Source: docs: bcr-2184.
+CREATE OR REPLACE MACRO _fs_global.main._sf_ai_null_if_error(cell) AS
+    list_transform([cell], lambda _sf_c: CASE
+        WHEN json_extract_string(_sf_c, '$.error') IS NOT NULL THEN NULL
+        WHEN json_type(_sf_c, '$.value') = 'NULL' THEN NULL
+        ELSE json_extract(_sf_c, '$.value') END)[1];
+
+CREATE OR REPLACE MACRO _fs_global.main._sf_ai_throw_if_error(cell) AS
+    list_transform([cell], lambda _sf_c: CASE
+        WHEN json_extract_string(_sf_c, '$.error') IS NOT NULL
+            THEN error('<<sf 100351 P0000>>' || json_extract_string(_sf_c, '$.error') || '<</sf>>')::JSON
+        WHEN json_type(_sf_c, '$.value') = 'NULL' THEN NULL
+        ELSE json_extract(_sf_c, '$.value') END)[1];

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from sqlglot import exp
 
 from cortex_distill.local import calls, repair_json, repair_text
+from cortex_distill.local.cortex_functions import translate
 from cortex_distill.local.faults import unsupported
+from cortex_distill.local.once import bind_once
 
 Rule = Callable[[exp.Expr], exp.Expr]
 
@@ -24,10 +26,10 @@ _CONSTRAINTS = (
 def repair(tree: exp.Expr, session: Mapping[str, str | None]) -> exp.Expr:
     """The tree, repaired bottom-up. `session` answers CURRENT_ACCOUNT and its kind."""
     home = f"{session['database'] or ''}.{session['schema'] or ''}"
-    tree = _each(tree, lambda node: calls.translate(node, home) if isinstance(node, exp.Anonymous) else node)
+    tree = _each(tree, lambda node: translate(node, home) if isinstance(node, exp.Anonymous) else node)
     tree = _each(tree, lambda node: _RULES[type(node)](node) if type(node) in _RULES else _context(node, session))
     calls.materialize(tree)
-    return tree
+    return bind_once(tree)
 
 
 def _each(tree: exp.Expr, rule: Rule) -> exp.Expr:

@@ -2,33 +2,51 @@
 
 import json
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from cortex_distill.local.calls import Settings
 from cortex_distill.local.faults import Refused
+from cortex_distill.local.managed import CLASSIFY, meaning
 from cortex_distill.local.providers import Answer, CallError
 
 
-def reply(settings: Settings, answer: Answer | CallError) -> str | None:
+class Row(NamedTuple):
+    """One row that reaches a call."""
+
+    model: str
+    content: Any
+    """The prompt; for classifications [text, categories]."""
+    settings: Settings
+
+
+_FAILS = (
+    "COMPLETE",
+    "CLASSIFY_TEXT",
+    "COUNT_TOKENS",
+)  # one bad row fails the statement: the SNOWFLAKE.CORTEX functions
+
+
+def reply(row: Row, answer: Answer | CallError) -> str | None:
     """The cell of one row. Raises Refused where one failed row fails the statement."""
     try:
         if isinstance(answer, CallError):
             raise answer
-        value = _value(settings, answer)
+        return cell(row.settings, _value(row, answer))
     except CallError as error:
-        return _failed(settings, error)
+        return failed(row.settings, error)
+
+
+def cell(settings: Settings, value: Any) -> str:
+    """A value as the engine's function returns it: a text as it is, anything else as JSON."""
     if settings.errors:
         return _json({"value": value, "error": None})
-    return value if isinstance(value, str) and not _is_json(settings) else _json(value)
+    return value if isinstance(value, str) and settings.schema is None else _json(value)
 
 
-def _is_json(settings: Settings) -> bool:
-    return settings.details or settings.schema is not None
-
-
-def _failed(settings: Settings, error: CallError) -> str | None:
-    if settings.function == "COMPLETE":
-        raise remote_error("COMPLETE", str(error))
+def failed(settings: Settings, error: CallError) -> str | None:
+    """The cell of a row that failed. Raises Refused where it fails the statement."""
+    if settings.function in _FAILS:
+        raise remote_error(settings.function, str(error))
     return _json({"value": None, "error": str(error)}) if settings.errors else None
 
 
@@ -37,7 +55,10 @@ def remote_error(function: str, text: str) -> Refused:
     return Refused(f"Request failed for external function {function} with remote service error: 400 '\"{text}\"'")
 
 
-def _value(settings: Settings, answer: Answer) -> Any:
+def _value(row: Row, answer: Answer) -> Any:
+    settings = row.settings
+    if settings.function in (*CLASSIFY, "AI_FILTER"):
+        return meaning(settings.function, row.content, answer.text)
     document = _document(answer.text) if settings.schema is not None else None
     if not settings.details:
         return answer.text if settings.schema is None else document

@@ -18,46 +18,31 @@ def prompts(rows):
 
 
 @pytest.mark.parametrize(
-    ("statement", "calls"),
-    [
-        (f"SELECT {COMPLETE} FROM t", 10),
-        (f"SELECT {COMPLETE} FROM t UNION ALL SELECT {COMPLETE} FROM t", 20),
-        (f"CREATE TABLE made AS SELECT {COMPLETE} AS c FROM t", 10),
-        (f"INSERT INTO t (p) SELECT {COMPLETE} FROM t", 10),
-        (f"UPDATE t SET p = {COMPLETE}", 10),
-        (f"SELECT * FROM (SELECT {COMPLETE} AS c FROM t) WHERE c LIKE '%a%' AND LENGTH(c) > 1", 10),
-        (f"WITH c AS (SELECT {COMPLETE} AS r FROM t) SELECT a.r FROM c a JOIN c b ON a.r = b.r", 10),
-        (f"SELECT TRY_PARSE_JSON({COMPLETE}) FROM t", 10),
-        (f"SELECT f.value:a FROM t, LATERAL FLATTEN(input => TRY_PARSE_JSON({COMPLETE})) f", 10),
-        (
-            f"SELECT f.value FROM (SELECT TRY_PARSE_JSON({COMPLETE}) j FROM t), LATERAL FLATTEN(input => j) f",
-            10,
-        ),
-        (
-            f"MERGE INTO t USING (SELECT n + 100 AS n, {COMPLETE} AS c FROM t) s ON t.n = s.n"
-            " WHEN MATCHED THEN UPDATE SET p = s.c WHEN NOT MATCHED THEN INSERT (n, p) VALUES (s.n, s.c)",
-            10,
-        ),
-        (f"SELECT 'a' || {COMPLETE} || 'b' FROM t", 10),
-        (f"SELECT CONCAT('a', TRIM({COMPLETE}), LOWER({COMPLETE})) FROM t", 20),
-        (f"SELECT CASE WHEN n < 4 THEN {COMPLETE} END FROM t", 4),
-        (f"SELECT COALESCE({COMPLETE}, 'x'), n FROM t", 10),
-        ("SELECT AI_COMPLETE('llama3.1-8b', 'the same for all') FROM t", 10),
-        ("SELECT AI_COMPLETE(model => 'llama3.1-8b', prompt => p, show_details => TRUE)::STRING FROM t", 10),
-        (f"SELECT OBJECT_CONSTRUCT('a', {COMPLETE}, 'b', 1) FROM t", 10),
-    ],
+    "twice", ["SPLIT_PART({}, ' ', 1)", "DECODE({}, 'a', 1, 'b', 2)", "DIV0(LENGTH({}), 2)", "DIV0(2, LENGTH({}))"]
 )
-def test_each_row_is_one_call(rows, prompts, provider, statement, calls):
-    provider.reply = lambda call: '[{"a": 1}, {"a": 2}]'
-    rows(statement)
-    assert len(provider.calls) == calls
-
-
-@pytest.mark.parametrize("twice", ["NULLIF({}, 'x')", "{} IN ('a', 'b')", "GREATEST({}, 'x')"])
 def test_a_statement_that_would_call_twice_per_row_is_refused_before_any_call(rows, prompts, provider, twice):
     with pytest.raises(SnowparkSQLException, match="more than once per row"):
         rows(f"SELECT {twice.format(COMPLETE)} AS c FROM t")
     assert provider.calls == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("NULLIF({}, 'echo a')", None),
+        ("NULLIF({}, 'x')", "echo a"),
+        ("{} IN ('x', 'echo a')", True),
+        ("{} NOT IN ('x', 'y')", True),
+        ("GREATEST({}, 'zzz')", "zzz"),
+        ("LEAST('zzz', {})", "echo a"),
+        ("CASE {} WHEN 'x' THEN 1 WHEN 'echo a' THEN 2 END", 2),
+        ("ARRAY_SIZE(PARSE_JSON('[' || LENGTH({}) || ']'))", 1),
+    ],
+)
+def test_a_call_as_operand_gives_the_right_value_with_one_call(one, provider, expression, expected):
+    statement = "SELECT " + expression.format("AI_COMPLETE('llama3.1-8b', 'a')")
+    assert one(statement) == expected
+    assert len(provider.calls) == 1
 
 
 def test_a_null_prompt_is_null_without_a_call(rows, provider):

@@ -37,6 +37,9 @@ class Chat(Filler):
     def choice(self, name: str, options: Sequence[Any]) -> Any:
         return options[int(share(self.key, name) * len(options))]
 
+    def flag(self, name: str) -> bool:
+        return share(self.key, name) < 0.5
+
     def message(self) -> str:
         """A text in less than 25 words if the customer prefers texts, else an e-mail of at most 100."""
         text = self.prompt.text[-20_000:]
