@@ -31,6 +31,7 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
 
     `home` is the local engine's folder: $DISTILL_HOME, else `.cortex` in the working directory.
     $DISTILL_MODELS picks who answers locally: `gguf` (default, a small real model) or `simulated`.
+    $DISTILL_MODELS_AS_OF is the day whose Cortex models can be called locally, such as 2024-10-01; else today.
     Raises SetupError if the connection is unknown, refused, or names no database.
     """
     os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
@@ -41,7 +42,8 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
 
         folder = home or Path(os.environ.get("DISTILL_HOME") or ".cortex")
         models = os.environ.get("DISTILL_MODELS") or "gguf"
-        connection = connect(folder, models, database=DATABASE, schema=SCHEMA)
+        as_of = os.environ.get("DISTILL_MODELS_AS_OF")
+        connection = connect(folder, models, database=DATABASE, schema=SCHEMA, as_of=as_of)
         local: Session = Session.builder.configs({"connection": connection}).create()
         return local
     return _account_session(engine)

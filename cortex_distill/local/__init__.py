@@ -10,13 +10,18 @@ if TYPE_CHECKING:
 _ENGINES = "cortex_distill.local.engines"  # imported on first use: the providers below are usable without DuckDB
 
 
-def connect(home: Path, models: str = "gguf", *, database: str, schema: str) -> "SnowflakeConnection":
+def connect(
+    home: Path, models: str = "gguf", *, database: str, schema: str, as_of: str | None = None
+) -> "SnowflakeConnection":
     """A genuine Snowflake connection to the engine whose files are in `home`, opened if it is not open yet.
 
     `models`: "gguf" (a small real model), "simulated" or "simulated:knob=value,…".
+    `as_of`: the day (YYYY-MM-DD) whose models can be called, instead of today's.
     Raises SetupError if the folder is in use by another process, or in this one with other models.
     """
-    connection: SnowflakeConnection = import_module(_ENGINES).connect(home, models, database=database, schema=schema)
+    connection: SnowflakeConnection = import_module(_ENGINES).connect(
+        home, models, database=database, schema=schema, as_of=as_of
+    )
     return connection
 
 

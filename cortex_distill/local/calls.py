@@ -16,6 +16,7 @@ from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.response_format import schema_of
 
 CALL, TOKENS, FINETUNE = "_CORTEX_CALL", "_CORTEX_TOKENS", "_CORTEX_FINETUNE"
+LANE = "_sf_lane"  # variable of a DuckDB connection: its name, see `connection`
 _ID = re.compile(r"call-[0-9a-f]{32}")
 _TWICE = "DuckDB would call the model more than once per row; select the call into a column of its own first"
 _AI_ARGUMENTS = ("model", "prompt", "model_parameters", "response_format", "show_details")
@@ -112,7 +113,7 @@ def _ai_complete(node: exp.Expr, schema_name: str) -> exp.Expr:
 
 def _call(model: exp.Expr, prompt: exp.Expr, settings: Settings, *, json_result: bool) -> exp.Expr:
     literal = exp.Literal.string(json.dumps(settings._asdict(), ensure_ascii=False))
-    call = exp.Anonymous(this=CALL, expressions=[as_json_text(model), as_json_text(prompt), literal])
+    call = exp.Anonymous(this=CALL, expressions=[as_json_text(model), as_json_text(prompt), literal, _lane()])
     return exp.cast(call, "json") if json_result else call
 
 
@@ -134,7 +135,15 @@ def _finetune(node: exp.Expr, schema_name: str) -> exp.Expr:
         raise _wrong_arguments("FINETUNE", f"{len(arguments)} arguments")
     padding = [exp.Null() for _ in range(6 - len(arguments))]
     cells = exp.Anonymous(this="LIST_VALUE", expressions=[*map(as_json_text, arguments), *padding])
-    return exp.Anonymous(this=FINETUNE, expressions=[cells, exp.Literal.string(schema_name)])
+    call = exp.Anonymous(this=FINETUNE, expressions=[cells, exp.Literal.string(schema_name), _lane()])
+    is_object = arguments[0].is_string and arguments[0].name.upper() in ("SHOW", "DESCRIBE")
+    return exp.cast(call, "json") if is_object else call
+
+
+def _lane() -> exp.Expr:
+    """The name of the connection that runs the call, by which functions find their statement; in a view or function,
+    of the one that runs it then."""
+    return exp.Anonymous(this="GETVARIABLE", expressions=[exp.Literal.string(LANE)])
 
 
 def _prompt(node: exp.Expr) -> exp.Expr:

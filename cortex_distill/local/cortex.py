@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import lru_cache
 from hashlib import md5
 from pathlib import Path
@@ -14,8 +15,9 @@ import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
 from cortex_distill.local import calls
-from cortex_distill.local.catalogue import base_name
+from cortex_distill.local.catalogue import base_name, closed, tuned_closed
 from cortex_distill.local.faults import Refused
+from cortex_distill.local.journal import Journal
 from cortex_distill.local.json_lenient import NotJson, parse
 from cortex_distill.local.providers import Call, Provider
 from cortex_distill.local.replies import remote_error, reply
@@ -28,6 +30,8 @@ class Model(NamedTuple):
 
     name: str
     weights: Path | None
+    base: str
+    """The base model that it is, or was fine-tuned from."""
 
 
 FindTuned = Callable[[str, str], Model | None]
@@ -36,28 +40,33 @@ FindTuned = Callable[[str, str], Model | None]
 class Cortex:
     """Answers `_cortex_call` and `_cortex_tokens`. `tuned(name, schema)` finds fine-tuned models."""
 
-    def __init__(self, provider: Provider, tuned: FindTuned) -> None:
-        self._provider, self._tuned = provider, tuned
+    def __init__(self, provider: Provider, tuned: FindTuned, journal: Journal) -> None:
+        self._provider, self._tuned, self._journal = provider, tuned, journal
         self._drawn: Counter[str] = Counter()
         self._drawing = threading.Lock()
 
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make the functions known to every connection of this DuckDB instance."""
-        _define(duck, calls.CALL, self.call, [_TEXT] * 3, _TEXT)
+        _define(duck, calls.CALL, self.call, [_TEXT] * 4, _TEXT)
         _define(duck, calls.TOKENS, self.tokens, [_TEXT, _TEXT, "BOOLEAN"], "BIGINT")
 
-    def call(self, models: pa.Array, prompts: pa.Array, settings: pa.Array) -> pa.Array:
+    def call(self, models: pa.Array, prompts: pa.Array, settings: pa.Array, lanes: pa.Array) -> pa.Array:
         """One cell per row; all rows of the batch go to the provider together. NULL asks nobody."""
+        statement = self._journal.on(lanes[0].as_py())  # a batch belongs to one statement
+        statement.check()
         rows = [
             _row(*cells) for cells in zip(models.to_pylist(), prompts.to_pylist(), settings.to_pylist(), strict=True)
         ]
-        asked = [(row, self._call(*row)) for row in rows if row is not None]
-        answers = self._provider.complete([call for _, call in asked])
+        asked = [(row, self._call(*row, statement.asked.day)) for row in rows if row is not None]
+        answers = self._provider.complete([call for _, call in asked], statement.stop)
+        for (row, call), answer in zip(asked, answers, strict=True):
+            statement.usage.count(row[2].function, call.model, answer)
+        statement.check()
         replies = iter([reply(row[2], answer) for (row, _), answer in zip(asked, answers, strict=True)])
         return pa.array([None if row is None else next(replies) for row in rows], pa.string())
 
-    def _call(self, model: str, prompt: Any, settings: calls.Settings) -> Call:
-        found = self.model(model, settings.schema_name, settings.function)
+    def _call(self, model: str, prompt: Any, settings: calls.Settings, day: date) -> Call:
+        found = self.model(model, settings.schema_name, settings.function, day)
         call = Call(found.name, _messages(prompt, settings), settings.parameters, settings.schema, found.weights)
         return call._replace(draw=self._draw(call)) if settings.parameters.get("temperature") else call
 
@@ -68,13 +77,17 @@ class Cortex:
             self._drawn[key] += 1
             return self._drawn[key] - 1
 
-    def model(self, name: str, schema: str, function: str) -> Model:
-        """The model of that name. Raises Refused, as the service does for a name that it does not know."""
+    def model(self, name: str, schema: str, function: str, day: date) -> Model:
+        """The model of that name. Raises Refused for a name that is unknown, or closed to this account on that day."""
         if base := base_name(name):
-            return Model(base, None)
-        found = self._tuned(name, schema)
-        if found is None:
-            raise remote_error(function, f'unknown model \\"{name}\\"')
+            found, why = Model(base, None, base), closed(base, day)
+        else:
+            tuned = self._tuned(name, schema)
+            if tuned is None:
+                raise remote_error(function, f'unknown model \\"{name}\\"')
+            found, why = tuned, tuned_closed(tuned.base, day)
+        if why is not None:
+            raise remote_error(function, f'unknown model \\"{name}\\": {why}')
         return found
 
     def tokens(self, models: pa.Array, texts: pa.Array, null_on_error: pa.Array) -> pa.Array:

@@ -16,6 +16,7 @@ from cortex_distill.local import binds, calls, commands
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.functions import create_function
+from cortex_distill.local.history import answered
 from cortex_distill.local.merge import run_merge
 from cortex_distill.local.repair import repair
 from cortex_distill.local.results import Described, Plain, describe, query
@@ -59,6 +60,10 @@ class LocalCursor(FakeSnowflakeCursor):
 
     def run(self, tree: exp.Expr) -> Result:
         """Run a prepared statement whose binds are filled in."""
+        with answered(tree, self._conn.journal, self._duck_conn) as filled:
+            return self._run(filled)
+
+    def _run(self, tree: exp.Expr) -> Result:
         kind = statement_type.statement_type_id(tree)
         if commands.set_variables(tree, self._conn, self._evaluate):
             return self.answer(commands.DONE)

@@ -13,6 +13,8 @@ from snowflake.connector import SnowflakeConnection
 
 from cortex_distill.errors import SetupError
 from cortex_distill.local.engine import Engine
+from cortex_distill.local.faults import Refused
+from cortex_distill.local.parameters import day_of
 from cortex_distill.local.providers import Provider
 
 # it warns of every statement that it keeps as text, which is how SHOW and ALTER SESSION are meant to arrive
@@ -29,8 +31,9 @@ _guard = threading.Lock()
 _open: dict[Path, _Opened] = {}
 
 
-def connect(home: Path, models: str, *, database: str, schema: str) -> SnowflakeConnection:
+def connect(home: Path, models: str, *, database: str, schema: str, as_of: str | None = None) -> SnowflakeConnection:
     """A connection to the engine of that folder. See `cortex_distill.local.connect`."""
+    _check_day(as_of)
     with _guard:
         opened = _open.get(home.resolve())
         if opened is None:
@@ -47,7 +50,14 @@ def connect(home: Path, models: str, *, database: str, schema: str) -> Snowflake
         raise SetupError(
             f"{home} was opened by process {opened.process}, of which this one is a fork; start a new process"
         )
-    return opened.engine.connect(database, schema)
+    return opened.engine.connect(database, schema, as_of)
+
+
+def _check_day(as_of: str | None) -> None:
+    try:
+        day_of(as_of or "2026-01-01")
+    except Refused as refused:
+        raise SetupError(f"models as of '{as_of}': that is no day; write it as 2024-10-01") from refused
 
 
 @atexit.register

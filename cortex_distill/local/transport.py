@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -39,7 +40,9 @@ class _Adapter(HTTPAdapter):
 class InProcessConnection(SnowflakeConnection):
     """A genuine connection. It leans on one private attribute: the connector's maker of HTTP adapters."""
 
-    def __init__(self, protocol: Protocol, *, account: str, database: str, schema: str) -> None:
+    def __init__(
+        self, protocol: Protocol, *, account: str, database: str, schema: str, parameters: Mapping[str, str]
+    ) -> None:
         os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else it asks 169.254.169.254
         self._local_protocol = protocol
         super().__init__(
@@ -52,7 +55,7 @@ class InProcessConnection(SnowflakeConnection):
             database=database,
             schema=schema,
             paramstyle="qmark",
-            session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
+            session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False, **parameters},
             client_prefetch_threads=1,
         )
 
