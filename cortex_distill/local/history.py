@@ -159,7 +159,7 @@ def _scan(call: exp.Expr, journal: Journal, duck: duckdb.DuckDBPyConnection, sca
 
 
 def _typed(column: exp.Expr, kind: str) -> exp.Expr:
-    return exp.cast(column, "variant", dialect="snowflake") if kind == "JSON" else column
+    return exp.cast(column, "json") if kind == "JSON" else column
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -87,7 +87,7 @@ class Protocol:
         if found := _RESULT.fullmatch(request.path):
             return self.running.wait(found[1])
         if found := _MONITOR.fullmatch(request.path):
-            return {"success": True, "data": {"queries": [{"id": found[1], "status": self.running.status(found[1])}]}}
+            return {"success": True, "data": {"queries": [self.running.status(found[1])]}}
         if found := _ABORT.fullmatch(request.path):
             aborted = str(_document(request.body).get("requestId")) if found[1] == "v1" else found[1]
             self._engine.journal.cancel(aborted)

@@ -61,15 +61,18 @@ class Running:
         """Whether that statement runs, or its answer is kept."""
         return key in self._futures
 
-    def status(self, key: str) -> str:
-        """As Snowflake's monitoring names it."""
+    def status(self, key: str) -> dict[str, str]:
+        """As Snowflake's monitoring tells it, with the error of a statement that failed."""
         future = self._futures.get(key)
         if future is None:
-            return "NO_DATA"
+            return {"id": key, "status": "NO_DATA"}
         if not future.done():
-            return "RUNNING"
-        failed = future.exception() is not None or not future.result()["success"]
-        return "FAILED_WITH_ERROR" if failed else "SUCCESS"
+            return {"id": key, "status": "RUNNING"}
+        reply = {"success": False} if future.exception() else future.result()
+        if reply["success"]:
+            return {"id": key, "status": "SUCCESS"}
+        told = {"errorCode": reply.get("code", "370001"), "errorMessage": reply.get("message", "")}
+        return {"id": key, "status": "FAILED_WITH_ERROR", **told}
 
     def close(self, patience: float = 5.0) -> None:
         """Wait a while for what was canceled: a thread inside DuckDB when the interpreter ends would crash it."""
