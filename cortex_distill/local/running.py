@@ -68,7 +68,7 @@ class Running:
             return {"id": key, "status": "NO_DATA"}
         if not future.done():
             return {"id": key, "status": "RUNNING"}
-        reply = {"success": False} if future.exception() else future.result()
+        reply: Reply = {"success": False} if future.exception() else future.result()
         if reply["success"]:
             return {"id": key, "status": "SUCCESS"}
         told = {"errorCode": reply.get("code", "370001"), "errorMessage": reply.get("message", "")}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from datetime import date
 
 import pytest
@@ -68,7 +69,7 @@ def test_the_day_is_a_session_parameter_that_can_be_set_shown_and_unset(rows, pr
 
 @pytest.mark.parametrize("day", ["'yesterday'", "'2024-13-01'", "20240"])
 def test_a_bad_day_is_refused(rows, day):
-    with pytest.raises(SnowparkSQLException, match="invalid value .* for parameter 'LOCAL_MODELS_AS_OF'"):
+    with pytest.raises(SnowparkSQLException, match=r"invalid value .* for parameter 'LOCAL_MODELS_AS_OF'"):
         rows(f"ALTER SESSION SET LOCAL_MODELS_AS_OF = {day}")
 
 
@@ -133,11 +134,10 @@ def test_what_is_not_a_documented_form_is_refused(rows):
 
 def test_a_tuned_model_ends_with_its_base(rows, one, monkeypatch):
     rows("CREATE TABLE t AS SELECT 'p' AS prompt, 'c' AS completion")
-    job_id = one(
-        "SELECT SNOWFLAKE.CORTEX.FINETUNE('CREATE', 'ending', 'llama3.1-8b', 'SELECT * FROM t', 'SELECT * FROM t')"
-    )
+    create = "SELECT SNOWFLAKE.CORTEX.FINETUNE('CREATE', 'ending', 'llama3.1-8b', ?, ?)"
+    job_id = one(create, "SELECT * FROM t", "SELECT * FROM t")
     while json.loads(one("SELECT SNOWFLAKE.CORTEX.FINETUNE('DESCRIBE', ?)", job_id))["status"] != "SUCCESS":
-        pass
+        time.sleep(0.01)
     assert one("SELECT AI_COMPLETE('ending', 'x')") == "echo x"
     ended = catalogue.MODELS["llama3.1-8b"]._replace(eol_date="2026-01-01")
     monkeypatch.setitem(catalogue.MODELS, "llama3.1-8b", ended)

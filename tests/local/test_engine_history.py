@@ -25,12 +25,9 @@ def used(rows):
     """FUNCTION_NAME, MODEL_NAME, input tokens, output tokens of one statement."""
 
     def of(query_id):
-        found = rows(
-            f"SELECT FUNCTION_NAME, MODEL_NAME, METRICS FROM {USAGE} WHERE QUERY_ID = ? ORDER BY 1, 2", query_id
-        )
-        return [
-            (function, model, *[part["value"] for part in json.loads(metrics)]) for function, model, metrics in found
-        ]
+        ask = f"SELECT FUNCTION_NAME, MODEL_NAME, METRICS FROM {USAGE} WHERE QUERY_ID = ? ORDER BY 1, 2"
+        found = rows(ask, query_id)
+        return [(name, model, *[part["value"] for part in json.loads(metrics)]) for name, model, metrics in found]
 
     return of
 
@@ -100,9 +97,8 @@ def test_a_history_of_another_kind_is_refused(rows, call):
 
 
 def test_results_can_be_scanned_by_id_and_position(cursor):
-    cursor.execute(
-        "SELECT column1 AS a, PARSE_JSON(column2) AS v, column1 AS a FROM VALUES (1, '{\"k\": 5}'), (2, NULL)"
-    )
+    values = "VALUES (1, '{\"k\": 5}'), (2, NULL)"
+    cursor.execute(f"SELECT column1 AS a, PARSE_JSON(column2) AS v, column1 AS a FROM {values}")
     first = cursor.sfqid
     ask = "SELECT a + a_1, v:k::INT FROM TABLE(RESULT_SCAN({})) WHERE a < 2"
     assert cursor.execute("SELECT LAST_QUERY_ID()").fetchall() == [(first,)]
