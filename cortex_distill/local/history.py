@@ -62,24 +62,14 @@ def register(duck: duckdb.DuckDBPyConnection, journal: Journal) -> None:
             raise Refused(f"Invalid query id or query is not running: {key}", 709, "02000")
         return f"query [{key}] terminated."
 
+    def cancel_all(session: int) -> str:
+        return f"{journal.cancel_all(session)} cancelled."
+
     fields = ", ".join(f"{name} {kind}" for name, (kind, _) in _COLUMNS.items())
-    duck.create_function(
-        "_sf_queries",
-        queries,
-        ["VARCHAR"],
-        f"STRUCT({fields})[]",
-        type=ARROW,
-        null_handling=SPECIAL,
-        side_effects=True,
-    )
+    options: dict[str, Any] = {"type": ARROW, "null_handling": SPECIAL, "side_effects": True}
+    duck.create_function("_sf_queries", queries, ["VARCHAR"], f"STRUCT({fields})[]", **options)
     duck.create_function("system$cancel_query", cancel, ["VARCHAR"], "VARCHAR", side_effects=True)
-    duck.create_function(
-        "system$cancel_all_queries",
-        lambda session: f"{journal.cancel_all(session)} cancelled.",
-        ["BIGINT"],
-        "VARCHAR",
-        side_effects=True,
-    )
+    duck.create_function("system$cancel_all_queries", cancel_all, ["BIGINT"], "VARCHAR", side_effects=True)
     duck.execute(_VIEWS)
 
 
