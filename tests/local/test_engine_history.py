@@ -9,8 +9,10 @@ from snowflake.connector.errors import ProgrammingError
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from cortex_distill.local import running
+from cortex_distill.local.engine import Engine
 from cortex_distill.local.kept import Kept
 from cortex_distill.local.providers import CallError
+from tests.local.engine_fake import FakeProvider
 
 USAGE = "SNOWFLAKE.ACCOUNT_USAGE.CORTEX_AI_FUNCTIONS_USAGE_HISTORY"
 
@@ -202,3 +204,14 @@ def test_a_closed_connection_does_not_stop_its_statement(engine, schema, slow, p
             break
         time.sleep(0.05)
     assert rows("SELECT COUNT(a) FROM made") == [(100,)] and len(provider.calls) == 100
+
+
+def test_usage_survives_a_restart(tmp_path):
+    counted = []
+    for _ in range(2):
+        engine = Engine(tmp_path, FakeProvider())
+        cursor = engine.connect("D", "S").cursor()
+        cursor.execute("SELECT AI_COMPLETE('llama3.1-8b', 'x')")
+        counted += cursor.execute(f"SELECT COUNT(*) FROM {USAGE}").fetchall()
+        engine.close()
+    assert counted == [(1,), (2,)]
