@@ -41,6 +41,7 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
     """A Snowpark session on the local engine or on a connection of `connections.toml`.
 
     `home` is the local engine's folder (default: `local_folder`), `local_models` says who answers there.
+    $DISTILL_MODELS_AS_OF is the day whose Cortex models can be called locally, such as 2024-10-01; else today.
     $DISTILL_IN_PROCESS=1 runs the local engine inside this process, for tests; else it is a process of its own.
     Raises SetupError if the connection is unknown, refused, or names no database.
     """
@@ -50,9 +51,9 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
     if engine == LOCAL:
         from cortex_distill.local import connect
 
-        in_process = os.environ.get("DISTILL_IN_PROCESS") == "1"
-        folder = home or local_folder()
-        connection = connect(folder, local_models(), database=DATABASE, schema=SCHEMA, in_process=in_process)
+        in_process, as_of = os.environ.get("DISTILL_IN_PROCESS") == "1", os.environ.get("DISTILL_MODELS_AS_OF")
+        folder, models = home or local_folder(), local_models()
+        connection = connect(folder, models, database=DATABASE, schema=SCHEMA, as_of=as_of, in_process=in_process)
         local: Session = Session.builder.configs({"connection": connection}).create()
         return local
     return _account_session(engine)

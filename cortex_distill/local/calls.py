@@ -18,6 +18,7 @@ from cortex_distill.local.dialect import Local
 from cortex_distill.local.faults import unsupported
 
 CALL, TOKENS, FINETUNE = "_CORTEX_CALL", "_CORTEX_TOKENS", "_CORTEX_FINETUNE"
+LANE = "_sf_lane"  # variable of a DuckDB connection: its name, see `connection`
 _ID = re.compile(r"call-[0-9a-f]{32}")
 _NAMES = ("AI_", "COMPLETE", "TRY_COMPLETE", "CLASSIFY_TEXT", "FINETUNE")
 _MENTIONED = re.compile("|".join(_NAMES), re.IGNORECASE)
@@ -49,6 +50,12 @@ class Settings(NamedTuple):
 def new_id() -> str:
     """An id that `guard` recognises."""
     return f"call-{uuid.uuid4().hex}"
+
+
+def lane() -> exp.Expr:
+    """The name of the connection that runs the call, by which functions find their statement; in a view or function,
+    of the one that runs it then."""
+    return exp.Anonymous(this="GETVARIABLE", expressions=[exp.Literal.string(LANE)])
 
 
 def refuse_copied(text: str, tree: exp.Expr) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp, parse_one
 
 from cortex_distill.local.faults import Refused, unsupported
+from cortex_distill.local.show_models import show_models
 
 if TYPE_CHECKING:
     from cortex_distill.local.connection import LocalConnection
@@ -22,10 +23,6 @@ _NOTHING_TO_DO = re.compile(
 )
 _USE = re.compile(r'\s*use\s+(role|warehouse)\s+"?([\w$]+)"?\s*;?\s*$', re.IGNORECASE)
 _UNSET = re.compile(r"\s*unset\s+([\w$]+)\s*;?\s*$", re.IGNORECASE)
-_TAG = re.compile(r"alter\s+session\s+set\s+query_tag\s*=\s*(.*?);?\s*$", re.IGNORECASE | re.DOTALL)
-_SHOW_TAG = re.compile(r"\s*show\s+parameters\s+like\s+'query_tag'", re.IGNORECASE)
-_SHOW_MODELS = re.compile(r"\s*show\s+models\b", re.IGNORECASE)
-_KEPT_PARAMETERS = re.compile(r"alter\s+session\s+(set|unset)\s+(?!autocommit|query_tag|timezone)\w+", re.IGNORECASE)
 
 
 def of_text(sql: str, session: "LocalConnection") -> str | None:
@@ -38,27 +35,9 @@ def of_text(sql: str, session: "LocalConnection") -> str | None:
         return DONE
     if _NOTHING_TO_DO.match(sql):
         return DONE
-    if _SHOW_TAG.match(sql):
-        tag = exp.Literal.string(session.query_tag).sql("duckdb")
-        return f"""SELECT 'QUERY_TAG' AS "key", {tag} AS "value", '' AS "default", 'SESSION' AS "level" """
-    if _SHOW_MODELS.match(sql):
-        return """SELECT created_on AS "created_on", model AS "name", 'CORTEX_FINETUNED' AS "model_type",
-                  database AS "database_name", schema AS "schema_name"
-                  FROM SNOWFLAKE.CORTEX.MODELS ORDER BY 1"""
-    return _alter_session(sql.strip(), session)
-
-
-def _alter_session(sql: str, session: "LocalConnection") -> str | None:
-    if found := _TAG.match(sql):
-        value = parse_one(found[1], read="snowflake")
-        if not isinstance(value, exp.Literal):
-            raise unsupported(sql)
-        session.query_tag = value.name
-        return DONE
-    if re.match(r"alter\s+session\s+unset\s+query_tag", sql, re.IGNORECASE):
-        session.query_tag = ""
-        return DONE
-    return DONE if _KEPT_PARAMETERS.match(sql) else None
+    if (shown := session.parameters.shown(sql) or show_models(sql, session)) is not None:
+        return shown
+    return DONE if session.parameters.alter(sql.strip()) else None
 
 
 def set_variables(tree: exp.Expr, session: "LocalConnection", evaluate: Evaluate) -> bool:

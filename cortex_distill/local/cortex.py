@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 from hashlib import md5
 from pathlib import Path
@@ -14,8 +15,9 @@ import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
 from cortex_distill.local import calls
-from cortex_distill.local.catalogue import base_name
+from cortex_distill.local.catalogue import base_name, closed, tuned_closed
 from cortex_distill.local.faults import Refused
+from cortex_distill.local.journal import Journal
 from cortex_distill.local.json_lenient import NotJson, parse
 from cortex_distill.local.managed import CLASSIFY, ask
 from cortex_distill.local.parameters import check
@@ -32,6 +34,8 @@ class Model(NamedTuple):
 
     name: str
     weights: Path | None
+    base: str
+    """The base model that it is, or was fine-tuned from."""
 
 
 FindTuned = Callable[[str, str], Model | None]
@@ -40,31 +44,38 @@ FindTuned = Callable[[str, str], Model | None]
 class Cortex:
     """Answers `_cortex_call` and `_cortex_tokens`. `tuned(name, schema)` finds fine-tuned models."""
 
-    def __init__(self, provider: Provider, tuned: FindTuned) -> None:
-        self._provider, self._tuned = provider, tuned
+    def __init__(self, provider: Provider, tuned: FindTuned, journal: Journal) -> None:
+        self._provider, self._tuned, self._journal = provider, tuned, journal
         self._drawn: Counter[str] = Counter()
         self._drawing = threading.Lock()
 
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make the functions known to every connection of this DuckDB instance."""
-        _define(duck, calls.CALL, self.call, [_TEXT] * 3, _TEXT)
+        _define(duck, calls.CALL, self.call, [_TEXT] * 4, _TEXT)
         _define(duck, calls.TOKENS, self.tokens, [_TEXT] * 3, _TEXT)
 
-    def call(self, models: pa.Array, prompts: pa.Array, settings: pa.Array) -> pa.Array:
+    def call(self, models: pa.Array, prompts: pa.Array, settings: pa.Array, lanes: pa.Array) -> pa.Array:
         """One cell per row; all rows of the batch go to the provider together. NULL asks nobody."""
+        statement = self._journal.on(lanes[0].as_py())  # a batch belongs to one statement
+        statement.check()
         rows = _rows(models, prompts, settings)
-        asked = [(row, self._question(row)) for row in rows if row is not None]
-        answers = iter(self._provider.complete([call for _, call in asked if isinstance(call, Call)]))
-        cells = iter([reply(row, next(answers) if isinstance(call, Call) else call) for row, call in asked])
+        asked = [(row, self._question(row, statement.asked.day)) for row in rows if row is not None]
+        calls_made = [(row, call) for row, call in asked if isinstance(call, Call)]
+        answers = self._provider.complete([call for _, call in calls_made], statement.stop)
+        for (row, call), answer in zip(calls_made, answers, strict=True):
+            statement.usage.count(row.settings.function, call.model, answer)
+        statement.check()
+        said = iter(answers)
+        cells = iter([reply(row, next(said) if isinstance(call, Call) else call) for row, call in asked])
         return pa.array([None if row is None else next(cells) for row in rows], pa.string())
 
-    def _question(self, row: Row) -> Call | CallError:
+    def _question(self, row: Row, day: date) -> Call | CallError:
         """The call of a row; an error where the row makes none."""
         model, content, settings = row
         try:
             if question := ask(settings.function, content, settings.parameters):
                 return Call(model, question.messages, {}, question.schema, None)
-            found = self.model(model, settings.schema_name, settings.function)
+            found = self.model(model, settings.schema_name, settings.function, day)
             check(settings.parameters, settings.function)
             if settings.schema is not None and isinstance(content, dict) and "template" in content:
                 raise CallError("400 a PROMPT object cannot be combined with response_format")
@@ -84,13 +95,17 @@ class Cortex:
             self._drawn[key] += 1
             return self._drawn[key] - 1
 
-    def model(self, name: str, schema: str, function: str) -> Model:
-        """The model of that name. Raises Refused, as the service does for a name that it does not know."""
+    def model(self, name: str, schema: str, function: str, day: date) -> Model:
+        """The model of that name. Raises Refused for a name that is unknown, or closed to this account on that day."""
         if base := base_name(name):
-            return Model(base, None)
-        found = self._tuned(name, schema)
-        if found is None:
-            raise remote_error(function, f'unknown model \\"{name}\\"')
+            found, why = Model(base, None, base), closed(base, day)
+        else:
+            tuned = self._tuned(name, schema)
+            if tuned is None:
+                raise remote_error(function, f'unknown model \\"{name}\\"')
+            found, why = tuned, tuned_closed(tuned.base, day)
+        if why is not None:
+            raise remote_error(function, f'unknown model \\"{name}\\": {why}')
         return found
 
     def tokens(self, models: pa.Array, texts: pa.Array, settings: pa.Array) -> pa.Array:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from cortex_distill.local.arguments import bind, constant, flag, mapping, positional, wrong_arguments
-from cortex_distill.local.calls import CALL, FINETUNE, TOKENS, Settings, new_id
+from cortex_distill.local.calls import CALL, FINETUNE, TOKENS, Settings, lane, new_id
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.managed import classification
 from cortex_distill.local.parameters import without_guard
@@ -142,7 +142,9 @@ def _finetune(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     arguments = positional(node, name, 1, 6)
     padding = [exp.Null() for _ in range(6 - len(arguments))]
     cells = exp.Anonymous(this="LIST_VALUE", expressions=[*map(_json, arguments), *padding])
-    return exp.Anonymous(this=FINETUNE, expressions=[cells, _text(schema_name)])
+    call = exp.Anonymous(this=FINETUNE, expressions=[cells, _text(schema_name), lane()])
+    is_object = arguments[0].is_string and arguments[0].name.upper() in ("SHOW", "DESCRIBE")
+    return exp.cast(call, "json") if is_object else call
 
 
 def _if_error(node: exp.Expr, name: str, _: str) -> exp.Expr:
@@ -170,6 +172,8 @@ def _is_prompt(node: exp.Expr) -> bool:
 def _call(model: exp.Expr, prompt: exp.Expr, settings: Settings, result: str = "", function: str = CALL) -> exp.Expr:
     literal = _text(json.dumps(settings._asdict(), ensure_ascii=False))
     call = exp.Anonymous(this=function, expressions=[_json(model), _json(prompt), literal])
+    if function == CALL:
+        call.append("expressions", lane())
     return exp.cast(call, result) if result else call
 
 

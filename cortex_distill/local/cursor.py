@@ -16,6 +16,7 @@ from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.dialect import parse
 from cortex_distill.local.faults import Refused, as_refused, unsupported
 from cortex_distill.local.functions import create_function
+from cortex_distill.local.history import answered
 from cortex_distill.local.merge import run_merge
 from cortex_distill.local.repair import repair
 from cortex_distill.local.results import Described, Plain, describe, query
@@ -62,7 +63,8 @@ class LocalCursor(FakeSnowflakeCursor):
     def run(self, tree: exp.Expr) -> Result:
         """Run a prepared statement whose binds are filled in. A conflict after a model was asked is final."""
         try:
-            return self._run(tree)
+            with answered(tree, self._conn.journal, self._duck_conn) as filled:
+                return self._run(filled)
         except duckdb.TransactionException as error:
             raise (as_refused(error) if self._asks else None) or error from error
 

@@ -9,19 +9,22 @@ import duckdb
 from fakesnow import info_schema, macros
 from fakesnow.instance import FakeSnow
 from snowflake.connector import SnowflakeConnection
-from snowflake.connector.errors import ProgrammingError
 
 from cortex_distill.errors import SetupError
+from cortex_distill.local import history, usage
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cortex import Cortex, register_json
-from cortex_distill.local.execute import execute
-from cortex_distill.local.faults import Refused, as_refused
+from cortex_distill.local.cursor import Result
+from cortex_distill.local.faults import Refused
 from cortex_distill.local.finetune import Jobs
+from cortex_distill.local.journal import Journal, Statement
 from cortex_distill.local.locks import Locks
 from cortex_distill.local.protocol import Protocol
 from cortex_distill.local.providers import Provider
 from cortex_distill.local.temporary import PREFIX
 from cortex_distill.local.transport import in_process
+from cortex_distill.local.tuning_data import TuningData
+from cortex_distill.local.tuning_store import TuningStore
 
 OWN_FILE = "_cortex.db"  # jobs and models; attached as database SNOWFLAKE
 _HOLDER = re.compile(r"PID (\d+)")
@@ -32,7 +35,7 @@ class Engine:
 
     def __init__(self, home: Path, provider: Provider, account: str = "LOCAL") -> None:
         self.home, self.provider, self.account = home.resolve(), provider, account
-        self.locks = Locks()
+        self.locks, self.journal = Locks(), Journal()
         self._opening = threading.Lock()
         self._sessions = 0
         self._connections: list[SnowflakeConnection] = []
@@ -48,9 +51,12 @@ class Engine:
         self._define(duck)
         self.protocol = Protocol(self)
 
-    def connect(self, database: str, schema: str) -> SnowflakeConnection:
-        """A SnowflakeConnection of Snowflake's own package, in-process. Creates database and schema if missing."""
-        connection = in_process(self.protocol, self.account, database, schema)
+    def connect(self, database: str, schema: str, as_of: str | None = None) -> SnowflakeConnection:
+        """A SnowflakeConnection of Snowflake's own package, in-process. Creates database and schema if missing.
+
+        `as_of` is its session parameter LOCAL_MODELS_AS_OF.
+        """
+        connection = in_process(self.protocol, self.account, database, schema, as_of)
         self._connections.append(connection)
         return connection
 
@@ -62,6 +68,7 @@ class Engine:
                 self._instance,
                 self._sessions,
                 self.account,
+                self.journal,
                 database=database,
                 schema=schema,
                 autocommit=autocommit,
@@ -70,6 +77,11 @@ class Engine:
     def unfinished_jobs(self) -> int:
         """How many fine-tuning jobs wait or run."""
         return self._jobs.unfinished()
+
+    def end(self, statement: Statement, result: Result | None, error: Refused | None) -> None:
+        """A statement is over: what it used of models is written down."""
+        ended, asked = self.journal.end(statement, result, error), statement.asked
+        statement.usage.write(self._instance.duck_conn, (statement.id, asked.role, asked.tag), ended)
 
     def close(self) -> None:
         """End sessions and jobs, release the files. Safe to repeat."""
@@ -103,41 +115,15 @@ class Engine:
     def _define(self, duck: duckdb.DuckDBPyConnection) -> None:
         duck.execute(resources.files(__package__).joinpath("macros.sql").read_text("utf-8"))
         register_json(duck)
-        duck.create_function("system$cancel_all_queries", _nothing_to_cancel, ["BIGINT"], "VARCHAR")
-        self._jobs = Jobs(duck, self.provider, self.home / "models", self._pairs, self._pairs_check)
-        self._jobs.register(duck)
-        Cortex(self.provider, self._jobs.find).register(duck)
-
-    def _pairs(self, query: str, schema: str) -> list[tuple[str, str]]:
-        """The rows of a fine-tuning query that have both a prompt and a completion."""
-        database, name = schema.split(".", 1)
-        session = self.session(database or None, name or None)
-        try:
-            table = execute(session, query, [], self.locks, lambda _: None).table
-        except (duckdb.Error, ProgrammingError) as error:  # only Refused gets through DuckDB with its number
-            raise as_refused(error) or error from error
-        finally:
-            session.close()
-        names = {column.upper(): place for place, column in enumerate(table.column_names)}
-        missing = [column for column in ("PROMPT", "COMPLETION") if column not in names]
-        if missing:
-            text = (
-                f"the query must return columns prompt and completion; missing: {', '.join(missing).lower()}: {query}"
-            )
-            raise Refused(text, 100351)
-        prompts, completions = (table.column(names[column]).to_pylist() for column in ("PROMPT", "COMPLETION"))
-        return [(str(one), str(other)) for one, other in zip(prompts, completions, strict=True) if one and other]
-
-    def _pairs_check(self, query: str, schema: str) -> list[tuple[str, str]]:
-        return self._pairs(f"SELECT * FROM ({query.strip().rstrip(';')}) LIMIT 0", schema)
+        self._jobs = Jobs(TuningStore(duck), self.provider, self.home / "models", TuningData(self))
+        self._jobs.register(duck, self.journal)
+        duck.execute(usage.CREATE)
+        history.register(duck, self.journal)
+        Cortex(self.provider, self._jobs.find, self.journal).register(duck)
 
 
 def _literal(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def _nothing_to_cancel(_: int) -> str:
-    return "0 queries canceled"
 
 
 def _in_use(home: Path, error: duckdb.Error) -> SetupError:

@@ -29,7 +29,7 @@ _guard = threading.Lock()
 _open: dict[Path, _Opened] = {}
 
 
-def connect(home: Path, models: str, *, database: str, schema: str) -> SnowflakeConnection:
+def connect(home: Path, models: str, *, database: str, schema: str, as_of: str | None = None) -> SnowflakeConnection:
     """A connection to the engine of that folder. See `cortex_distill.local.connect`."""
     with _guard:
         opened = _open.get(home.resolve())
@@ -47,7 +47,7 @@ def connect(home: Path, models: str, *, database: str, schema: str) -> Snowflake
         raise SetupError(
             f"{home} was opened by process {opened.process}, of which this one is a fork; start a new process"
         )
-    return opened.engine.connect(database, schema)
+    return opened.engine.connect(database, schema, as_of)
 
 
 @atexit.register

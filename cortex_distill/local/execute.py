@@ -10,6 +10,7 @@ from sqlglot import exp
 from cortex_distill.local import binds, commands
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import TRANSACTION, LocalCursor, Result
+from cortex_distill.local.journal import CURRENT
 from cortex_distill.local.locks import Locks
 
 PATIENCE = 30.0  # seconds that a statement waits for a concurrent writer, as Snowflake queues on a table's lock
@@ -33,6 +34,7 @@ def execute(
         except duckdb.TransactionException as error:
             if time.monotonic() > give_up or "onflict" not in str(error):
                 raise
+        CURRENT.get().check()
         time.sleep(pause)
         pause = min(pause * 2, 0.5)
 

@@ -6,14 +6,16 @@ import json
 import re
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fakesnow.transforms.transforms import SERVER_VERSION
 
 from cortex_distill.local.connection import ROLE, WAREHOUSE, LocalConnection
+from cortex_distill.local.faults import Refused
+from cortex_distill.local.journal import Statement
 from cortex_distill.local.running import Running
-from cortex_distill.local.statements import Started, run_statement
+from cortex_distill.local.statements import run_statement
 
 if TYPE_CHECKING:
     from cortex_distill.local.engine import Engine
@@ -22,6 +24,7 @@ Reply = dict[str, Any]
 _TOKEN = re.compile(r'Snowflake Token="(.*)"')
 _RESULT = re.compile(r"/queries/([^/]+)/result")
 _MONITOR = re.compile(r"/monitoring/queries/(.+)")
+_ABORT = re.compile(r"/queries/([^/]+)/abort-request")
 _RESULT_SCAN = re.compile(r"\s*select \* from table\(result_scan\('([^']+)'\)\)\s*", re.IGNORECASE)
 GONE = {"success": False, "code": "390111", "message": "Session no longer exists. New login required.", "data": None}
 _DENIED = {"success": False, "code": "390100", "message": "Incorrect username or password was specified.", "data": None}
@@ -90,24 +93,34 @@ class Protocol:
         if request.path == "/queries/v1/query-request":
             body = _document(request.body)
             key = request.query.get("requestId") or secrets.token_hex(16)
-            if earlier := _RESULT_SCAN.fullmatch(body.get("sqlText") or ""):
+            earlier = _RESULT_SCAN.fullmatch(body.get("sqlText") or "")
+            if earlier and self.running.knows(earlier[1]):  # how the connector fetches an asynchronous result
                 return self.running.wait(earlier[1])
             if self.closing:
                 return _CLOSING
-            self.running.start(key, lambda started: self._run(session, body, key, started))
+            self.running.start(key, lambda: self._work(session, body, key))
             return self.running.wait(key, at_once=bool(body.get("asyncExec")))
         if found := _RESULT.fullmatch(request.path):
             return self.running.wait(found[1])
         if found := _MONITOR.fullmatch(request.path):
-            return {"success": True, "data": {"queries": [{"id": found[1], "status": self.running.status(found[1])}]}}
-        if request.path == "/queries/v1/abort-request":
-            self.running.interrupt(str(_document(request.body).get("requestId")))
+            return {"success": True, "data": {"queries": [self.running.status(found[1])]}}
+        if found := _ABORT.fullmatch(request.path):
+            aborted = str(_document(request.body).get("requestId")) if found[1] == "v1" else found[1]
+            self._engine.journal.cancel(aborted)
             return _OK
         return _OK if request.path == "/session/heartbeat" else _unknown(request.path)
 
-    def _run(self, session: LocalConnection, body: Reply, key: str, started: Started) -> Reply:
-        with session.busy():
-            return run_statement(self._engine, session, body, key, started)
+    def _work(self, session: LocalConnection, body: Reply, key: str) -> Callable[[], Reply]:
+        """Note the statement, so that it can be canceled from now on; then what runs it."""
+        flags = {"internal": bool(body.get("isInternal")), "listed": not body.get("describeOnly")}
+        statement = Statement(key, body["sqlText"], session.asked(), **flags)
+        self._engine.journal.begin(statement)
+
+        def run() -> Reply:
+            with session.busy():
+                return run_statement(self._engine, session, body, statement)
+
+        return run
 
     def session_count(self) -> int:
         """How many sessions are logged in."""
@@ -123,6 +136,7 @@ class Protocol:
 
     def close(self) -> None:
         """Stop what runs and end all sessions."""
+        self._engine.journal.cancel_all()
         self.running.close()
         for token in list(self._sessions):
             self._end(token)
@@ -139,7 +153,13 @@ class Protocol:
         wanted = body["data"].get("SESSION_PARAMETERS") or {}
         names = [query.get(key) for key in ("databaseName", "schemaName")]
         session = self._engine.session(*map(_stored, names), autocommit=wanted.get("AUTOCOMMIT", True))
-        session.query_tag = str(wanted.get("QUERY_TAG") or "")
+        try:
+            for name in ("QUERY_TAG", "LOCAL_MODELS_AS_OF", "STATEMENT_TIMEOUT_IN_SECONDS"):
+                if wanted.get(name):
+                    session.parameters.set(name, wanted[name])
+        except Refused as error:
+            session.close()
+            return {"success": False, "code": f"{error.code:06d}", "message": error.message, "data": None}
         token = secrets.token_urlsafe(24)
         self._sessions[token] = session
         info = {"databaseName": session.database, "schemaName": session.schema}

@@ -6,12 +6,10 @@ from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
-import duckdb
-
 Reply = dict[str, Any]
-Started = Callable[[duckdb.DuckDBPyConnection], None]
 PING = 20.0  # seconds until "still running" is answered, as Snowflake does after some 45
-_KEPT = 500  # answers kept for a client that asks again
+_KEPT = 500  # answers kept for a client that asks again,
+_KEPT_BYTES = 128_000_000  # and how large they may be together; the newest is kept whatever its size
 
 
 class Running:
@@ -20,24 +18,23 @@ class Running:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._futures: dict[str, Future[Reply]] = {}
-        self._ducks: dict[str, duckdb.DuckDBPyConnection] = {}
+        self._fetched: set[str] = set()
 
-    def start(self, key: str, work: Callable[[Started], Reply]) -> None:
-        """Start it, unless it was started before."""
+    def start(self, key: str, work: Callable[[], Callable[[], Reply]]) -> None:
+        """Start it, unless it was started before. `work` is called at once, and what it gives on the new thread."""
         future: Future[Reply] = Future()
         with self._guard:
             if key in self._futures:
                 return
             self._futures[key] = future
             self._forget()
+        job = work()
 
         def run() -> None:
             try:
-                future.set_result(work(lambda duck: self._ducks.__setitem__(key, duck)))
+                future.set_result(job())
             except BaseException as error:  # noqa: BLE001  a defect of the engine: the waiting client gets it
                 future.set_exception(error)
-            finally:
-                self._ducks.pop(key, None)
 
         try:
             threading.Thread(target=run, name="cortex-statement", daemon=True).start()
@@ -49,47 +46,60 @@ class Running:
         future = self._futures.get(key)
         if future is None:
             return {"success": False, "code": "000709", "message": f"Statement {key} not found", "data": None}
+        if at_once:
+            return _progress(key, True)
         try:
-            return (
-                future.result(timeout=0 if at_once and not future.done() else PING)
-                if not at_once
-                else _progress(key, True)
-            )
+            reply = future.result(timeout=PING)
         except NotYet:
             if future.done():
                 raise  # a time-out that the statement itself raised
             return _progress(key, False)
+        self._fetched.add(key)
+        return reply
 
-    def status(self, key: str) -> str:
-        """As Snowflake's monitoring names it."""
+    def knows(self, key: str) -> bool:
+        """Whether that statement runs, or its answer is kept."""
+        return key in self._futures
+
+    def status(self, key: str) -> dict[str, str]:
+        """As Snowflake's monitoring tells it, with the error of a statement that failed."""
         future = self._futures.get(key)
         if future is None:
-            return "NO_DATA"
+            return {"id": key, "status": "NO_DATA"}
         if not future.done():
-            return "RUNNING"
-        failed = future.exception() is not None or not future.result()["success"]
-        return "FAILED_WITH_ERROR" if failed else "SUCCESS"
+            return {"id": key, "status": "RUNNING"}
+        reply: Reply = {"success": False} if future.exception() else future.result()
+        if reply["success"]:
+            return {"id": key, "status": "SUCCESS"}
+        told = {"errorCode": reply.get("code", "370001"), "errorMessage": reply.get("message", "")}
+        return {"id": key, "status": "FAILED_WITH_ERROR", **told}
 
     def under_way(self) -> int:
         """How many statements have not ended."""
         with self._guard:
             return sum(not future.done() for future in self._futures.values())
 
-    def interrupt(self, key: str) -> None:
-        """Ask DuckDB to stop a statement."""
-        if (duck := self._ducks.get(key)) is not None:
-            duck.interrupt()
-
     def close(self, patience: float = 5.0) -> None:
-        """Stop all and wait a while: a thread that is inside DuckDB when the interpreter ends would crash it."""
-        for duck in list(self._ducks.values()):
-            duck.interrupt()
+        """Wait a while for what was canceled: a thread inside DuckDB when the interpreter ends would crash it."""
         wait(list(self._futures.values()), timeout=patience)
 
     def _forget(self) -> None:
+        """Let answers go, first those that their client has: the oldest of each."""
         done = [key for key, future in self._futures.items() if future.done()]
-        for key in done[: max(0, len(done) - _KEPT)]:
+        sizes = {key: _size(self._futures[key]) for key in done}
+        many, total = len(done) - _KEPT, sum(sizes.values())
+        for key in sorted(done[:-1], key=lambda key: key not in self._fetched):
+            if many <= 0 and total <= _KEPT_BYTES:
+                return
+            many, total = many - 1, total - sizes[key]
             del self._futures[key]
+            self._fetched.discard(key)
+
+
+def _size(future: Future[Reply]) -> int:
+    """Bytes of an answer, near enough: rows come as one text, but for the few numbers of an INSERT."""
+    data = None if future.exception() else future.result()["data"]
+    return len((data or {}).get("rowsetBase64") or "")
 
 
 def _progress(key: str, asynchronous: bool) -> Reply:

@@ -17,6 +17,8 @@ from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import LocalCursor, Result
 from cortex_distill.local.execute import execute
 from cortex_distill.local.faults import Refused, as_refused
+from cortex_distill.local.history import answered
+from cortex_distill.local.journal import CURRENT, Statement
 from cortex_distill.local.results import describe, wire_table
 
 if TYPE_CHECKING:
@@ -27,22 +29,33 @@ Started = Callable[[duckdb.DuckDBPyConnection], None]
 _LOG = logging.getLogger(__name__)
 
 
-def run_statement(engine: "Engine", session: LocalConnection, body: Reply, key: str, started: Started) -> Reply:
-    """Run the statement of a query request. Every failure becomes a reply."""
-    sql, bindings = body["sqlText"], body.get("bindings") or {}
+def run_statement(engine: "Engine", session: LocalConnection, body: Reply, statement: Statement) -> Reply:
+    """Run the statement of a query request, which the journal knows. Every failure becomes a reply."""
+    sql, key = statement.text, statement.id
+    CURRENT.set(statement)  # of this thread, which runs nothing else
     try:
+        result = None
         if body.get("describeOnly"):
-            return _describe(session, sql, key)
-        values, batch = binds.from_wire(bindings)
-        if batch is not None:
-            return _reply(session, _insert_many(engine, session, sql, batch, started), key)
-        return _reply(session, execute(session, sql, values, engine.locks, started), key)
+            reply = _describe(session, sql, key)
+        else:
+            result = _result(engine, session, statement, body.get("bindings") or {})
+            reply = _reply(session, result, key)
+        refused = None
     except Exception as error:  # noqa: BLE001  the protocol's boundary: whatever happened, the client is told
-        refused = as_refused(error)
+        result, refused = None, statement.reason or as_refused(error)
         if refused is None:
             _LOG.exception("defect of the local engine in: %s", sql)
             refused = Refused(f"defect of the local engine: {type(error).__name__}: {error}", 370001, "XX000")
-        return _failed(refused, key)
+        reply = _failed(refused, key)
+    engine.end(statement, result, refused)
+    return reply
+
+
+def _result(engine: "Engine", session: LocalConnection, statement: Statement, bindings: Reply) -> Result:
+    values, batch = binds.from_wire(bindings)
+    if batch is not None:
+        return _insert_many(engine, session, statement.text, batch, statement.begins)
+    return execute(session, statement.text, values, engine.locks, statement.begins)
 
 
 def _failed(error: Refused, key: str) -> Reply:
@@ -87,8 +100,9 @@ def _describe(session: LocalConnection, sql: str, key: str) -> Reply:
         kind = statement_type.statement_type_id(tree)
         tree = binds.fill(tree, [None] * count, count)
         if isinstance(tree, exp.Query):
-            session.temporary.rewrite(tree, duck, session.database, session.schema)
-            columns = describe(duck, cursor.translated(tree).sql("duckdb"))
+            with answered(tree, session.journal, duck) as query:
+                session.temporary.rewrite(query, duck, session.database, session.schema)
+                columns = describe(duck, cursor.translated(query).sql("duckdb"))
         else:
             text = """0 AS "number of rows inserted\"""" if isinstance(tree, exp.Insert) else "'' AS \"status\""
             columns = describe(duck, f"SELECT {text}")

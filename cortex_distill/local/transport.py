@@ -68,13 +68,14 @@ def _response(request: PreparedRequest, reply: dict[str, Any]) -> Response:
 class LocalClient(SnowflakeConnection):
     """A genuine connection, to an engine of this process if one is given, else to the host and port of `parameters`."""
 
-    def __init__(self, engine: Protocol | None, /, **parameters: Any) -> None:
+    def __init__(self, engine: Protocol | None, /, as_of: str | None = None, **parameters: Any) -> None:
         os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else it asks 169.254.169.254
         self._local_protocol = engine
+        day = {"LOCAL_MODELS_AS_OF": as_of} if as_of else {}
         super().__init__(
             **parameters,
             paramstyle="qmark",
-            session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
+            session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False, **day},
             client_prefetch_threads=1,
         )
 
@@ -90,7 +91,7 @@ class LocalClient(SnowflakeConnection):
         self.__dict__["_local_session_manager"] = manager
 
 
-def in_process(protocol: Protocol, account: str, database: str, schema: str) -> LocalClient:
-    """A connection to an engine of this process."""
+def in_process(protocol: Protocol, account: str, database: str, schema: str, as_of: str | None) -> LocalClient:
+    """A connection to an engine of this process. `as_of`: session parameter LOCAL_MODELS_AS_OF."""
     place = {"host": "local.invalid", "port": 80, "protocol": "http", "user": "local", "password": "local"}
-    return LocalClient(protocol, account=account, database=database, schema=schema, **place)
+    return LocalClient(protocol, as_of=as_of, account=account, database=database, schema=schema, **place)

@@ -2,7 +2,7 @@
 
 import threading
 
-from cortex_distill.local.providers import Answer, CallError, Cancelled, Trained
+from cortex_distill.local.providers import CANCELED, NEVER, Answer, CallError, Cancelled, Trained
 
 
 class FakeProvider:
@@ -22,11 +22,14 @@ class FakeProvider:
         self.training = threading.Event()
         self.cancelled = threading.Event()
 
-    def complete(self, calls):
+    def complete(self, calls, stop=NEVER):
+        return [CallError(CANCELED) if stop.is_set() else self._answer(call) for call in calls]
+
+    def _answer(self, call):
         with self._lock:
-            self.calls.extend(calls)
-        texts = [self.reply(call) for call in calls]
-        return [text if isinstance(text, CallError) else Answer(text, 3, 2, "fake:echo") for text in texts]
+            self.calls.append(call)
+        text = self.reply(call)
+        return text if isinstance(text, CallError) else Answer(text, 3, 2, "fake:echo")
 
     def finetune(self, job):
         self.jobs.append(job)

@@ -85,6 +85,19 @@ WRONG = [
     ({"options": '{"max_epochs": 11}'}, "from 1 to 10"),
     ({"options": '{"epochs": 1}'}, "max_epochs only"),
     ({"options": "{"}, "not JSON"),
+    ({"options": '{"max_epochs": 0}'}, "from 1 to 10"),
+    ({"options": '{"max_epochs": 1.5}'}, "from 1 to 10"),
+    ({"options": '{"max_epochs": true}'}, "from 1 to 10"),
+    ({"train": "SELECT 'p' AS prompt, 'c' AS completion"}, "must come from a table or view"),
+    ({"train": "DROP TABLE rows_to_learn"}, "must come from a table or view"),
+    ({"train": f"{TRAIN}; {TRAIN}"}, "by one query"),
+    ({"validation": "SELECT category AS completion FROM rows_to_learn"}, "missing: prompt"),
+    ({"base": "llama3-8b"}, "llama3-8b.*cannot be fine-tuned.*use one of llama3.1-8b"),
+    ({"name": "1st"}, "no name for a model"),
+    ({"name": "_hidden"}, "no name for a model"),
+    ({"name": "my model"}, "no name for a model"),
+    ({"name": "a.b.c.d"}, "no name for a model"),
+    ({"name": "nowhere.at_all.tuned"}, "Schema 'NOWHERE.AT_ALL' does not exist"),
 ]
 
 
@@ -99,6 +112,104 @@ def test_no_training_rows_is_the_jobs_error(create, describe):
     job = describe(create(train="SELECT request AS prompt, category AS completion FROM rows_to_learn WHERE FALSE"))
     assert job["status"] == "ERROR" and "no row" in job["error"]["message"]
     assert "model" not in job and "trained_tokens" not in job
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("'DESCRIBE', 'tuned'", "no such job: tuned"),  # by job id only
+        ("'DESCRIBE'", "DESCRIBE takes 2"),
+        ("'CANCEL'", "CANCEL takes 2"),
+        ("'SHOW', 'tuned'", "SHOW takes 1"),
+        ("'CREATE', 'tuned', 'llama3.1-8b'", "CREATE takes 4 to 6"),
+        ("'RESTART', 'x'", "unknown operation"),
+        ("'CREATE', 'tuned', 'llama3.1-8b', 'SELECT 1 FROM t', '', {'max_epochs': 1}", "options is a string"),
+    ],
+)
+def test_a_call_of_another_form_is_refused(create, describe, one, call, message):
+    describe(create())
+    with pytest.raises(SnowparkSQLException, match=message):
+        one(f"SELECT SNOWFLAKE.CORTEX.FINETUNE({call})")
+
+
+@pytest.mark.parametrize(("epochs", "most"), [(1, 150_000), (3, 50_000), (None, 50_000), (10, 15_000)])
+def test_the_rows_that_fit_get_fewer_with_every_epoch(create, describe, rows, provider, epochs, most):
+    lots = f"SELECT 'p' AS prompt, 'c' AS completion FROM TABLE(GENERATOR(ROWCOUNT => {most + 1}))"
+    rows(f"CREATE TABLE too_many AS {lots}")
+    options = json.dumps({"max_epochs": epochs} if epochs else {})
+    job = describe(create(train="SELECT * FROM too_many", options=options))
+    assert job["status"] == "ERROR" and f"{most + 1} rows are more than the {most}" in job["error"]["message"]
+    job = describe(create(train=f"SELECT * FROM too_many LIMIT {most}", options=options))
+    assert (job["status"], len(provider.jobs[0].train)) == ("SUCCESS", most)
+
+
+def test_without_a_validation_query_the_training_rows_are_split(create, describe, rows, provider):
+    rows("CREATE TABLE thirty AS SELECT SEQ4()::STRING AS prompt, 'c' AS completion"
+         " FROM TABLE(GENERATOR(ROWCOUNT => 30))")  # fmt: skip
+    assert describe(create(train="SELECT * FROM thirty", validation=None))["validation_data"] == ""
+    (job,) = provider.jobs
+    assert (len(job.train), len(job.validation)) == (27, 3) and not set(job.train) & set(job.validation)
+
+
+def test_a_quoted_name_keeps_its_case_and_describe_quotes_it_again(create, describe, one, provider, schema):
+    model = describe(create(name='"My model"'))["model"]
+    assert model == f'DISTILL.{schema}."My model"'
+    for name in (model, '"My model"'):
+        assert one("SELECT AI_COMPLETE(?, 'x')", name) == "echo x"
+    with pytest.raises(SnowparkSQLException, match="unknown model"):
+        one("SELECT AI_COMPLETE(?, 'x')", '"MY MODEL"')
+
+
+def test_a_model_goes_where_its_full_name_says(create, describe, rows, schema):
+    rows("CREATE SCHEMA IF NOT EXISTS distill.elsewhere")  # which becomes the current one
+    rows(f"USE SCHEMA distill.{schema}")
+    assert describe(create(name="distill.elsewhere.far"))["model"] == "DISTILL.ELSEWHERE.FAR"
+    shown = rows("SHOW MODELS LIKE 'far' IN SCHEMA distill.elsewhere")
+    assert [(row[1], row[2], row[3], row[4]) for row in shown] == [("FAR", "CORTEX_FINETUNED", "DISTILL", "ELSEWHERE")]
+
+
+def test_show_and_describe_are_objects_with_milliseconds_newest_first(create, describe, rows):
+    ids = [create() for _ in range(2)]
+    for job_id in ids:
+        describe(job_id)
+    shown = json.loads(rows("SELECT SNOWFLAKE.CORTEX.FINETUNE('SHOW')")[0][0])
+    mine = [job for job in shown if job["id"] in ids]
+    assert [set(job) for job in mine] == [{"id", "status", "base_model", "created_on"}] * 2
+    created = [job["created_on"] for job in shown]
+    assert created == sorted(created, reverse=True) and abs(created[0] / 1000 - time.time()) < 60
+    path = rows(f"SELECT d:status::STRING FROM (SELECT SNOWFLAKE.CORTEX.FINETUNE('DESCRIBE', '{ids[0]}') AS d)")
+    assert path == [("SUCCESS",)]
+
+
+def test_a_job_goes_on_when_its_session_ends(open_session, provider, describe, learnable):
+    provider.finish_training.clear()
+    session = open_session()
+    create = "SELECT SNOWFLAKE.CORTEX.FINETUNE('CREATE', 'later', 'llama3.1-8b', ?, ?)"
+    job_id = session.sql(create, params=[TRAIN, TRAIN]).collect()[0][0]
+    assert provider.training.wait(5)
+    session.close()
+    provider.finish_training.set()
+    assert describe(job_id)["status"] == "SUCCESS"
+
+
+def test_a_dropped_model_is_gone_and_its_name_is_free_again(create, describe, rows, one, engine, schema):
+    job_id = create()
+    describe(job_id)
+    assert one("DROP MODEL tuned") == "TUNED successfully dropped."
+    assert not (engine.home / "models" / job_id).exists() and rows("SHOW MODELS IN SCHEMA") == []
+    with pytest.raises(SnowparkSQLException, match="unknown model"):
+        one("SELECT AI_COMPLETE('tuned', 'x')")
+    with pytest.raises(SnowparkSQLException, match=r"002003.*(?s:.)*TUNED' does not exist"):
+        rows("DROP MODEL tuned")
+    assert describe(create())["model"] == f"DISTILL.{schema}.TUNED"
+
+
+def test_trained_tokens_are_told_by_the_hour_and_base_model_without_money(create, describe, rows):
+    before = rows("SELECT SUM(TOKENS) FROM SNOWFLAKE.ACCOUNT_USAGE.CORTEX_FINE_TUNING_USAGE_HISTORY")[0][0] or 0
+    describe(create())
+    ask = "SELECT SUM(TOKENS), COUNT(TOKEN_CREDITS), MAX(MODEL_NAME) FROM"
+    after = rows(f"{ask} SNOWFLAKE.ACCOUNT_USAGE.CORTEX_FINE_TUNING_USAGE_HISTORY")
+    assert after == [(before + 100, 0, "llama3.1-8b")]
 
 
 def test_an_unknown_job_is_an_error(describe):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_distill.errors import SetupError
-from cortex_distill.local.providers import Answer, Call, CallError
+from cortex_distill.local.providers import CANCELED, Answer, Call, CallError
 from cortex_distill.local.providers.simulated import Knobs, from_spec
 from cortex_distill.transient import is_transient_text
 
@@ -163,3 +163,14 @@ def test_a_spec_sets_its_knobs():
 def test_any_word_that_is_no_knob_is_refused_as_setup(word):
     with pytest.raises(SetupError):
         from_spec(f"simulated:{word}=1x")
+
+
+def test_once_stopped_no_call_begins():
+    stop, calls = (
+        threading.Event(),
+        [Call("m", [{"role": "user", "content": str(n)}], {}, None, None) for n in range(3)],
+    )
+    stop.set()
+    provider = from_spec("simulated")
+    assert [str(answer) for answer in provider.complete(calls, stop)] == [CANCELED] * 3
+    assert provider.complete(calls) == from_spec("simulated").complete(calls)

@@ -45,7 +45,8 @@ def test_the_same_training_in_another_run_uses_the_job_that_exists(make_run):
 
 
 @pytest.mark.parametrize("change", [{"fine_tune.max_epochs": 2}, {"models.student": "llama3-8b"}])
-def test_other_options_or_another_base_are_another_training(make_run, change):
+def test_other_options_or_another_base_are_another_training(make_run, change, monkeypatch):
+    monkeypatch.setenv("DISTILL_MODELS_AS_OF", "2024-10-01")  # when there were two bases to choose from
     first, second = with_tickets(make_run()), with_tickets(make_run(change))
     assert start_fine_tuning.fn(first).job_id != start_fine_tuning.fn(second).job_id
 

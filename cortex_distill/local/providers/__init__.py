@@ -1,5 +1,6 @@
 """What answers when the local engine is asked for a model: the provider protocol and the list of providers."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -36,6 +37,9 @@ class CallError(Exception):
     """One call failed. The text goes into the row's error or the statement's, as Cortex would put it."""
 
 
+CANCELED = "the statement was canceled before this call began"
+
+
 class Training(NamedTuple):
     """One fine-tuning job, with the rows that its two queries returned."""
 
@@ -62,11 +66,18 @@ class Trained(NamedTuple):
     trained_tokens: int
 
 
+NEVER = threading.Event()
+"""For calls that nobody can cancel; it is never set."""
+
+
 class Provider(Protocol):
     """Answers calls and trains models. Thread-safe; `complete` may be called from several statements at once."""
 
-    def complete(self, calls: Sequence[Call]) -> list[Answer | CallError]:
-        """Answer every call, in order; a call that fails yields its CallError and spoils no other."""
+    def complete(self, calls: Sequence[Call], stop: threading.Event = NEVER) -> list[Answer | CallError]:
+        """Answer every call, in order; a call that fails yields its CallError and spoils no other.
+
+        Once `stop` is set no call begins any more: those left yield `CallError(CANCELED)`.
+        """
 
     def finetune(self, job: Training) -> Trained:
         """Train, write the tuned model into `job.folder`, return the losses. Raises CallError if it cannot."""

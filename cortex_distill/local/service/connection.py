@@ -13,10 +13,10 @@ from cortex_distill.local.transport import LocalClient
 class ServiceConnection(LocalClient):
     """A genuine connection that knows how to find its engine, or to start another on the same files."""
 
-    def __init__(self, home: Path, models: str, database: str, schema: str) -> None:
+    def __init__(self, home: Path, models: str, database: str, schema: str, as_of: str | None) -> None:
         self._home, self._models, self._place = home, models, (database, schema)
         self._opening, self._opened = threading.Lock(), 1
-        super().__init__(None, **self._parameters())
+        super().__init__(None, as_of=as_of, **self._parameters())
 
     def _parameters(self) -> dict[str, Any]:
         return client.find_or_start(self._home, self._models).parameters(*self._place)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from cortex_distill.local.providers import Answer, Call, CallError, Trained, Training
+from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Trained, Training
 from cortex_distill.local.providers.gguf.base_model import NAME
 from cortex_distill.local.providers.gguf.chat import chat_tokens, plain_tokens
 from cortex_distill.local.providers.gguf.engine import Engine, Reply, Sampling
@@ -50,14 +50,14 @@ class GgufProvider:
         self._memo: OrderedDict[MemoKey, Reply] = OrderedDict()
         self._memo_lock = threading.Lock()
 
-    def complete(self, calls: Sequence[Call]) -> list[Answer | CallError]:
+    def complete(self, calls: Sequence[Call], stop: threading.Event = NEVER) -> list[Answer | CallError]:
         """Answer every call, in order. Calls that stand together and want one model are taken as one batch."""
         answers: list[Answer | CallError] = []
         for weights, group in groupby(calls, key=lambda call: call.weights):
             batch = list(group)
             try:
                 with self._pool.lease(weights) as engine, engine.lock:
-                    answers += self._batch(engine, batch)
+                    answers += self._batch(engine, batch, stop)
             except CallError as error:
                 answers += [error] * len(batch)
         return answers
@@ -78,7 +78,7 @@ class GgufProvider:
         self._trainer.close()
         self._pool.close()
 
-    def _batch(self, engine: Engine, calls: Sequence[Call]) -> list[Answer | CallError]:
+    def _batch(self, engine: Engine, calls: Sequence[Call], stop: threading.Event) -> list[Answer | CallError]:
         """Asked in the order of their prompts: llama.cpp need not read again what a prompt shares with the last one.
 
         No reply depends on that order (see `engine`), so the answers are those of the order given.
@@ -86,7 +86,7 @@ class GgufProvider:
         prompts = [_prompt(engine, call) for call in calls]
         answers: dict[int, Answer | CallError] = {}
         for at in sorted(range(len(calls)), key=lambda at: _tokens(prompts[at])):
-            prompt = prompts[at]
+            prompt = CallError(CANCELED) if stop.is_set() else prompts[at]
             answers[at] = prompt if isinstance(prompt, CallError) else self._answer(engine, calls[at], prompt)
         return [answers[at] for at in range(len(calls))]
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cortex_distill.local.providers import Answer, Call, CallError, Trained, Training
+from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Trained, Training
 from cortex_distill.local.providers.simulated import tuned
 from cortex_distill.local.providers.simulated.chance import fingerprint
 from cortex_distill.local.providers.simulated.classify import say
@@ -45,9 +45,9 @@ class SimulatedProvider:
         self._answered = 0
         self._tuned: dict[tuple[Path, int], tuned.Classifier] = {}
 
-    def complete(self, calls: Sequence[Call]) -> list[Answer | CallError]:
+    def complete(self, calls: Sequence[Call], stop: threading.Event = NEVER) -> list[Answer | CallError]:
         """Answer every call, in order. With `crash_after` the process may end here, in the middle of a batch."""
-        return [self._complete(call) for call in calls]
+        return [CallError(CANCELED) if stop.is_set() else self._complete(call) for call in calls]
 
     def finetune(self, job: Training) -> Trained:
         """Train a text classifier on the rows; its answers are whole completions that it has seen."""
