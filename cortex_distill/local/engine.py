@@ -12,6 +12,7 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
 from cortex_distill.errors import SetupError
+from cortex_distill.local import json_tree
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cortex import Cortex, register_json
 from cortex_distill.local.execute import execute
@@ -97,8 +98,10 @@ class Engine:
             duck.execute(f'DROP SCHEMA "{database}"."{schema}" CASCADE')
 
     def _define(self, duck: duckdb.DuckDBPyConnection) -> None:
-        duck.execute(resources.files(__package__).joinpath("macros.sql").read_text("utf-8"))
         register_json(duck)
+        json_tree.register(duck)
+        for name in ("macros.sql", "macros_json.sql"):
+            duck.execute(resources.files(__package__).joinpath(name).read_text("utf-8"))
         duck.create_function("system$cancel_all_queries", _nothing_to_cancel, ["BIGINT"], "VARCHAR")
         self._jobs = Jobs(duck, self.provider, self.home / "models", self._pairs, self._pairs_check)
         self._jobs.register(duck)
