@@ -11,6 +11,23 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_text(x) AS
         WHEN 'BLOB' THEN upper(replace(CAST(to_json(hex(CAST(x AS BLOB))) AS VARCHAR), '"', ''))
         ELSE CAST(x AS VARCHAR) END;
 
+CREATE OR REPLACE MACRO _fs_global.main._sf_fitting(x, n) AS
+    CASE WHEN length(x) > n THEN error('<<sf 2 0A000>>not supported by the local engine: a text longer than VARCHAR('
+                                       || n || '): ' || x || '<</sf>>') ELSE x END;
+
+-- TO_CHAR with a format for dates and times; `form` is strftime's.
+CREATE OR REPLACE MACRO _fs_global.main._sf_format(x, form) AS
+    CASE WHEN typeof(x) IN ('DATE', 'TIMESTAMP', 'TIMESTAMP_NS', 'TIMESTAMP WITH TIME ZONE')
+         THEN strftime(TRY_CAST(CAST(x AS VARCHAR) AS TIMESTAMP), form)
+         WHEN x IS NOT NULL
+         THEN error('<<sf 2 0A000>>not supported by the local engine: TO_CHAR with a format for ' || typeof(x) || '<</sf>>')
+         END;
+
+CREATE OR REPLACE MACRO _fs_global.main._sf_try_timestamp(x) AS
+    CASE WHEN regexp_full_match(_fs_global.main._sf_text(x), '\d+')
+         THEN error('<<sf 2 0A000>>not supported by the local engine: TRY_TO_TIMESTAMP of a number<</sf>>')
+         ELSE TRY_CAST(_fs_global.main._sf_text(x) AS TIMESTAMP) END;
+
 -- HASH is a signed 64-bit number in Snowflake (the values differ all the same).
 CREATE OR REPLACE MACRO _fs_global.main._sf_signed(h) AS
     CAST(h::HUGEINT - 9223372036854775808::HUGEINT AS BIGINT);
@@ -43,6 +60,14 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_avg(a HUGEINT) AS CAST(avg(a) AS DEC
 CREATE OR REPLACE MACRO _fs_global.main._sf_avg_over(a HUGEINT, v) AS CAST(v AS DECIMAL(38, 6)),
     (a DECIMAL(38, 12), v) AS CAST(v AS DECIMAL(38, 12)),
     (a DOUBLE, v) AS v;
+
+-- The same for operands that are text or VARIANT; what is no number is an error.
+CREATE OR REPLACE MACRO _fs_global.main._sf_float(x) AS CAST(_fs_global.main._sf_text(x) AS DOUBLE);
+CREATE OR REPLACE MACRO _fs_global.main._sf_divide_loose(a, b) AS
+    _fs_global.main._sf_divide_any(_fs_global.main._sf_float(a), _fs_global.main._sf_float(b));
+CREATE OR REPLACE MACRO _fs_global.main._sf_avg_loose(x) AS avg(_fs_global.main._sf_float(x));
+CREATE OR REPLACE MACRO _fs_global.main._sf_sum_loose(x) AS sum(_fs_global.main._sf_float(x));
+CREATE OR REPLACE MACRO _fs_global.main._sf_trunc_loose(unit, x) AS date_trunc(unit, CAST(x AS TIMESTAMP));
 
 -- FLOAT to whole number rounds half away from zero; DuckDB's cast rounds half to even.
 CREATE OR REPLACE MACRO _fs_global.main._sf_whole(x) AS

@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
-from cortex_distill.local import calls, repair_arrays, repair_json, repair_numbers, repair_regexp, repair_text
+from cortex_distill.local import (
+    calls,
+    repair_arrays,
+    repair_dates,
+    repair_json,
+    repair_numbers,
+    repair_regexp,
+    repair_text,
+)
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.repair_text import macro
 
@@ -153,6 +161,7 @@ _RULES: dict[type[exp.Expr], Rule] = {
     **repair_text.RULES,
     **repair_regexp.RULES,
     **repair_numbers.RULES,
+    **repair_dates.RULES,
     exp.Anonymous: _anonymous,
     exp.Cast: _cast,
     exp.TryCast: _cast,
@@ -166,4 +175,9 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.Use: _use,
     exp.Window: _window,
 }
-_FUNCTIONS: dict[str, Rule] = {**repair_json.FUNCTIONS, **repair_arrays.FUNCTIONS, **repair_text.FUNCTIONS, "HASH": _hash}
+_FUNCTIONS: dict[str, Rule] = {
+    **repair_json.FUNCTIONS,
+    **repair_arrays.FUNCTIONS,
+    **repair_dates.FUNCTIONS,
+    "HASH": _hash,
+}

@@ -8,7 +8,6 @@ from cortex_distill.local.faults import unsupported
 from cortex_distill.local.repair_text import macro, text
 
 Rule = Callable[[exp.Expr], exp.Expr]
-_LISTS = (exp.Order, exp.Distinct)
 # what IS_… and AS_… accept. Source: docs: sql-reference/functions/is_double-real, is_decimal, as_double-real.
 _KINDS = {
     "OBJECT": ["OBJECT"],
@@ -99,7 +98,8 @@ def _only(node: exp.Expr) -> exp.Expr:
     arguments = node.expressions if isinstance(node, exp.Anonymous) else [node.this]
     if len(arguments) != 1:
         raise unsupported(node.sql("snowflake"))
-    return arguments[0].copy()
+    only: exp.Expr = arguments[0].copy()
+    return only
 
 
 def _list(kinds: list[str]) -> exp.Expr:
@@ -142,7 +142,9 @@ def over(node: exp.Expr) -> exp.Expr:
     within = isinstance(called, exp.WithinGroup) and isinstance(called.this, exp.ArrayAgg)
     if within or isinstance(called, exp.ArrayAgg):
         new = node.copy()
-        new.set("this", _ordered_list(called) if within else exp.Anonymous(this="LIST", expressions=[called.this.copy()]))
+        new.set(
+            "this", _ordered_list(called) if within else exp.Anonymous(this="LIST", expressions=[called.this.copy()])
+        )
         return macro("aggregated", new)
     return node
 

@@ -26,7 +26,9 @@ def _parse(node: exp.Expr) -> exp.Expr:
     else:
         safe, arguments = bool(node.args.get("safe")), [node.this, *filter(None, [node.args.get("expression")])]
     last = _duplicates(arguments[1]) if len(arguments) > 1 else False
-    call = _function(("_SF_TRY_PARSE_JSON" if safe else "_SF_PARSE_JSON") + ("_LAST" if last else ""), text(arguments[0]))
+    call = _function(
+        ("_SF_TRY_PARSE_JSON" if safe else "_SF_PARSE_JSON") + ("_LAST" if last else ""), text(arguments[0])
+    )
     return _function("JSON", call)
 
 

@@ -1,5 +1,6 @@
-"""Arithmetic and aggregates whose Snowflake type or error differs from DuckDB's; truth values; dates that stay dates."""
+"""Arithmetic, aggregates and truth values whose Snowflake type or error differs from DuckDB's."""
 
+import re
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -10,7 +11,7 @@ from cortex_distill.local.repair_text import cast_path, is_path, macro
 
 Rule = Callable[[exp.Expr], exp.Expr]
 _WHOLE = (exp.DataType.Type.INT, exp.DataType.Type.BIGINT, exp.DataType.Type.SMALLINT, exp.DataType.Type.TINYINT)
-_DAYS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+DAYS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 _SUMS = {
     exp.Sum: "SUM",
     exp.Variance: "VAR_SAMP",
@@ -26,7 +27,7 @@ def _function(name: str, *arguments: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _has_aggregate(node: exp.Expr) -> bool:
+def has_aggregate(node: exp.Expr) -> bool:
     """DuckDB cannot choose a macro by the type of an aggregate."""
     return node.find(exp.AggFunc, exp.Window) is not None or any(
         str(part.this).upper() in _AGGREGATES for part in node.find_all(exp.Anonymous)
@@ -64,7 +65,7 @@ def _divide(node: exp.Expr) -> exp.Expr:
     if calls.count(node):
         return node
     operands = [cast_path(side, "double") for side in (node.this, node.expression)]
-    if not _has_aggregate(node):
+    if not has_aggregate(node):
         return macro("divide", *operands)
     whole = all(map(_is_whole, operands))
     return macro("divide_scaled" if whole else "divide_any", *operands)
@@ -88,14 +89,15 @@ def _arithmetic(node: exp.Expr) -> exp.Expr:
 
 def _shifted(node: exp.Expr) -> exp.Expr:
     unit = str(node.expression.args.get("unit") or "").upper().rstrip("S")
-    if unit not in _DAYS or _has_aggregate(node.this) or isinstance(node.this, exp.Literal):
+    if unit not in DAYS or has_aggregate(node.this) or isinstance(node.this, exp.Literal):
         return node
     interval = exp.Neg(this=node.expression.copy()) if isinstance(node, exp.Sub) else node.expression.copy()
     return macro("add_days", node.this.copy(), interval)
 
 
 def _total(node: exp.Expr) -> exp.Expr:
-    """Aggregates of numbers, kept from fakesnow, which would sum up doubles and turn text that is no number into NULL."""
+    """Aggregates of numbers, kept from fakesnow, which would sum doubles and turn text that is no number into NULL."""
+    assert isinstance(node, exp.AggFunc)  # the rule's own types
     return _function(_SUMS[type(node)], cast_path(node.this, "double"))
 
 
@@ -104,7 +106,7 @@ def _average(node: exp.Expr) -> exp.Expr:
     value = cast_path(node.this, "double")
     if isinstance(node.parent, exp.Window | exp.Filter):
         return _function("AVG", value)
-    if isinstance(value, exp.Distinct) or _has_aggregate(value):
+    if isinstance(value, exp.Distinct) or has_aggregate(value):
         return _function("AVG", value)
     return macro("avg", value)
 
@@ -112,7 +114,7 @@ def _average(node: exp.Expr) -> exp.Expr:
 def over(node: exp.Expr) -> exp.Expr:
     """AVG(x) OVER (…): x is a column of the same row, whose type decides."""
     called = node.this
-    if not isinstance(called, exp.Anonymous) or str(called.this) != "AVG" or _has_aggregate(called.expressions[0]):
+    if not isinstance(called, exp.Anonymous) or str(called.this) != "AVG" or has_aggregate(called.expressions[0]):
         return node
     if isinstance(called.expressions[0], exp.Distinct) or node.find_ancestor(exp.Window):
         return node
@@ -138,40 +140,44 @@ def cast(node: exp.Cast) -> exp.Expr:
     return node
 
 
-def _truncated(node: exp.Expr) -> exp.Expr:
-    """DATE_TRUNC of a DATE is a DATE."""
-    unit = str(node.args["unit"].name).upper()
-    if unit not in (*_DAYS, "HOUR", "MINUTE", "SECOND") or _has_aggregate(node.this):
-        return node
-    return macro("trunc", exp.Literal.string(unit.lower()), node.this.copy())
-
-
-def _added(node: exp.Expr) -> exp.Expr:
-    """DATEADD of days or more to a DATE is a DATE."""
-    unit = str(node.args["unit"].name).upper() if node.args.get("unit") else ""
-    if unit not in _DAYS or isinstance(node.this, exp.Literal) or _has_aggregate(node):
-        return node
-    count = exp.Paren(this=exp.cast(node.expression.copy(), "bigint"))
-    return macro("add_days", node.this.copy(), exp.Interval(this=count, unit=exp.var(unit)))
-
-
 def _to_double(node: exp.Expr) -> exp.Expr:
     if node.args.get("format") is not None:
         raise unsupported(node.sql("snowflake"))
     return node
 
 
+_LOOSE = {"DIVIDE": "divide_loose", "AVG": "avg_loose", "SUM": "sum_loose", "TRUNC": "trunc_loose"}
+_UNTYPED = re.compile(r"Macro _sf_(divide|avg|trunc|add_days)\(\)|'(sum)\(", re.IGNORECASE)
+
+
+def loosened(tree: exp.Expr, error: str) -> exp.Expr | None:
+    """The translated tree for operands that are text or VARIANT, which are read as FLOAT; None if `error` is another.
+
+    DuckDB says only when it binds that no macro of an exact type fits.
+    """
+    if not _UNTYPED.search(error):
+        return None
+
+    def rule(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Anonymous):
+            name = str(node.this).upper().removeprefix("_FS_GLOBAL.MAIN._SF_")
+            if name in _LOOSE and not any(isinstance(part, exp.Distinct) for part in node.expressions):
+                if name == "SUM" and isinstance(node.parent, exp.Window):
+                    return node
+                return macro(_LOOSE[name], *node.expressions)
+        return node
+
+    return tree.copy().transform(rule)
+
+
 RULES: dict[type[exp.Expr], Rule] = {
     **dict.fromkeys(_SUMS, _total),
     exp.Add: _arithmetic,
     exp.Avg: _average,
-    exp.DateAdd: _added,
     exp.Div: _divide,
     exp.Mod: _modulo,
     exp.Mul: _arithmetic,
     exp.Sub: _arithmetic,
-    exp.TimestampTrunc: _truncated,
-    exp.DateTrunc: _truncated,
     exp.ToBoolean: _boolean,
     exp.ToDouble: _to_double,
 }

@@ -1,6 +1,7 @@
 """REGEXP_… functions with position, occurrence, parameters and group. Patterns are RE2's, as in DuckDB.
 
-Source: docs: sql-reference/functions/regexp_replace, regexp_substr, regexp_count, regexp_instr, sql-reference/functions-regexp.
+Source: docs: sql-reference/functions/regexp_replace, regexp_substr, regexp_count, regexp_instr,
+sql-reference/functions-regexp.
 """
 
 from collections.abc import Callable

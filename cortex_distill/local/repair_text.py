@@ -1,6 +1,5 @@
 """Text functions whose Snowflake meaning differs from DuckDB's: implicit casts, TRIM, regular expressions, digests."""
 
-import re
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -22,6 +21,9 @@ _TEXT_NODES = (
 _TEXT_CALLS = frozenset({"TRIM", "LTRIM", "RTRIM", "REGEXP_REPLACE", "JSON_EXTRACT_STRING", "_FS_GLOBAL.MAIN._SF_TEXT"})
 _PATHS = (exp.JSONExtract, exp.Bracket, exp.GetExtract)
 _TEXT_TYPES = (exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR, exp.DataType.Type.NVARCHAR)
+
+
+_TIMES = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPNTZ)
 
 
 def text(node: exp.Expr) -> exp.Expr:
@@ -99,7 +101,11 @@ def _first(node: exp.Expr) -> exp.Expr:
 
 
 def cast(node: exp.Expr) -> exp.Expr:
-    """::STRING of a VARIANT, without JSON quotes."""
+    """::STRING of a VARIANT, without JSON quotes; longer than VARCHAR(n) is refused. TRY_CAST to TIMESTAMP."""
+    if type(node) is exp.TryCast and node.to.this in _TIMES:
+        return macro("try_timestamp", node.this.copy())
+    if type(node) is exp.Cast and node.to.this in _TEXT_TYPES and node.to.expressions and not has_call(node.this):
+        return macro("fitting", text(node.this), exp.Literal.number(node.to.expressions[0].name))
     if type(node) is exp.Cast and node.to.this in _TEXT_TYPES and not is_text(node.this):
         return text(node.this)
     return node
@@ -125,16 +131,6 @@ def _like(node: exp.Expr) -> exp.Expr:
     return _sides(node)
 
 
-def _to_char(node: exp.Expr) -> exp.Expr:
-    """With a format for dates; those for numbers would be ignored."""
-    form = node.args.get("format")
-    if form is None:
-        return text(node.this)
-    if not form.is_string or not re.search("[a-zA-Z]", form.name.replace("X", "")):
-        raise unsupported(node.sql("snowflake"))
-    return node
-
-
 def _refuse(node: exp.Expr) -> exp.Expr:
     raise unsupported(node.sql("snowflake"))
 
@@ -157,7 +153,6 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.Upper: _first,
     exp.MD5: _first,
     exp.SHA2: _sha2,
-    exp.ToChar: _to_char,
     exp.Trim: _trim,
     exp.Collate: _refuse,
     exp.ILike: _like,
@@ -177,4 +172,3 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.JarowinklerSimilarity: _texts("this", "expression"),
     exp.SHA: _first,
 }
-FUNCTIONS: dict[str, Rule] = {}
