@@ -72,13 +72,11 @@ class LocalCursor(FakeSnowflakeCursor):
         if session.open_transaction and isinstance(tree, statement_rules.DDL):  # DDL commits what is open
             self._duck_conn.commit()
             session.open_transaction = False
-        source = statement_rules.template(tree)
+        is_copy = statement_rules.template(tree)
         session.temporary.rewrite(tree, self._duck_conn, session.database, session.schema)
-        if isinstance(tree, exp.Create) and tree.kind == "FUNCTION":
-            create_function(tree, self._duck_conn, self.translated)
-            return self.answer(commands.DONE)
-        if isinstance(tree, exp.Drop) and tree.kind == "FUNCTION":
-            drop_function(tree, self._duck_conn)
+        if isinstance(tree, exp.Create | exp.Drop) and tree.kind == "FUNCTION":
+            define = drop_function if isinstance(tree, exp.Drop) else create_function
+            define(tree, self._duck_conn, self.translated)
             return self.answer(commands.DONE)
         if isinstance(tree, exp.Merge):
             return self.answer(run_merge(tree, self._duck_conn, self._guarded))._replace(kind=kind)
@@ -86,8 +84,8 @@ class LocalCursor(FakeSnowflakeCursor):
             self._create_database(tree)
             return self.answer(commands.DONE)
         self._run_translated(tree)
-        if source is not None:
-            self._copy_constraints(tree, source)
+        if is_copy:
+            self._copy_constraints(tree)
         if isinstance(tree, TRANSACTION):
             session.open_transaction = isinstance(tree, exp.Transaction)
         return self.result(kind)
@@ -107,12 +105,10 @@ class LocalCursor(FakeSnowflakeCursor):
                 calls.guard(loose, self._plan)
                 self._execute(loose)
 
-    def _copy_constraints(self, tree: exp.Expr, source: exp.Table) -> None:
-        table = tree.find(exp.Table)
-        select = tree.find(exp.From)
-        assert table is not None and select is not None, source  # both were made by template()
-        names = [self._transform(name.copy(), None).sql("duckdb") for name in (select.this, table)]
-        statement_rules.copy_constraints(self._duck_conn, names[0], names[1])
+    def _copy_constraints(self, tree: exp.Expr) -> None:
+        found = (tree.args["expression"].find(exp.Table), tree.find(exp.Table))  # as template() wrote them
+        names = [self._transform(name.copy(), None).sql("duckdb") for name in found if name is not None]
+        statement_rules.copy_constraints(self._duck_conn, *names)
 
     def _create_database(self, tree: exp.Create) -> None:
         """A new database has a schema PUBLIC, and both become the session's current ones."""

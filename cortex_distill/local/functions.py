@@ -15,7 +15,7 @@ _FLOATS = (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE)
 Translated = Callable[[exp.Expr], exp.Expr]
 
 
-def create_function(tree: exp.Create, duck: duckdb.DuckDBPyConnection, translated: Translated) -> None:
+def create_function(tree: exp.Expr, duck: duckdb.DuckDBPyConnection, translated: Translated) -> None:
     """Define it. Text and FLOAT parameters are cast as Snowflake casts the arguments.
 
     Raises Refused for another language, a table function, a second signature of one name (Snowflake would keep
@@ -27,7 +27,7 @@ def create_function(tree: exp.Create, duck: duckdb.DuckDBPyConnection, translate
         if isinstance(part, exp.LanguageProperty) and part.this.name.upper() != "SQL":
             raise unsupported(f"CREATE FUNCTION … LANGUAGE {part.this.name}")
     tables = [part for part in parts if isinstance(part, exp.ReturnsProperty) and part.args.get("is_table")]
-    if tree.expression is None or tables:
+    if not tree.expression or tables:
         raise unsupported("CREATE FUNCTION without a scalar SQL body")
     name = _name(tree.this.this)
     signature = ", ".join(part.kind.sql("snowflake") if part.kind else "" for part in tree.this.expressions)
@@ -42,7 +42,7 @@ def create_function(tree: exp.Create, duck: duckdb.DuckDBPyConnection, translate
     duck.execute(f"COMMENT ON MACRO {name} IS {exp.Literal.string(signature).sql('duckdb')}")
 
 
-def _define(tree: exp.Create, duck: duckdb.DuckDBPyConnection, translated: Translated, name: str) -> None:
+def _define(tree: exp.Expr, duck: duckdb.DuckDBPyConnection, translated: Translated, name: str) -> None:
     parameters = {part.name.upper(): part for part in tree.this.expressions}
 
     def cast(node: exp.Expr) -> exp.Expr:
@@ -62,7 +62,7 @@ def _define(tree: exp.Create, duck: duckdb.DuckDBPyConnection, translated: Trans
     duck.execute(f"CREATE OR REPLACE MACRO {name}({', '.join(names)}) AS ({body.sql('duckdb')})")
 
 
-def drop_function(tree: exp.Drop, duck: duckdb.DuckDBPyConnection) -> None:
+def drop_function(tree: exp.Expr, duck: duckdb.DuckDBPyConnection, _: Translated) -> None:
     """DROP FUNCTION name(types). Raises Refused if there is none of these types, unless IF EXISTS."""
     name = _name((tree.args.get("tables") or [tree.this])[0])
     signature = ", ".join(kind.sql("snowflake") for kind in tree.expressions)

@@ -67,23 +67,22 @@ def name_columns(tree: exp.Expr) -> None:
                 column.replace(exp.alias_(column.copy(), name, quoted=True))
 
 
-def template(tree: exp.Expr) -> exp.Table | None:
-    """The table that CREATE TABLE … LIKE or CLONE copies; the statement becomes CREATE TABLE … AS SELECT."""
+def template(tree: exp.Expr) -> bool:
+    """Whether it is CREATE TABLE … LIKE or CLONE; then it becomes CREATE TABLE … AS SELECT."""
     if not isinstance(tree, exp.Create) or tree.kind != "TABLE":
-        return None
+        return False
     properties = tree.args.get("properties")
     likes = [part for part in properties.expressions if isinstance(part, exp.LikeProperty)] if properties else []
     clone = tree.args.get("clone")
     if clone is None and not likes:
-        return None
+        return False
     source = clone.this if clone is not None else likes[0].this
     query = exp.select("*").from_(source.copy())
     tree.set("expression", query if clone is not None else query.limit(0))
     tree.set("clone", None)
     for like in likes:
         like.pop()
-    copied: exp.Table = source.copy()
-    return copied
+    return True
 
 
 def copy_constraints(duck: duckdb.DuckDBPyConnection, source: str, target: str) -> None:
