@@ -150,6 +150,8 @@ def register_json(duck: duckdb.DuckDBPyConnection) -> None:
     """PARSE_JSON, TRY_PARSE_JSON and the object constructors."""
     _define(duck, "_SF_PARSE_JSON", lambda texts: _parsed(texts, safe=False), [_TEXT], _TEXT, effects=False)
     _define(duck, "_SF_TRY_PARSE_JSON", lambda texts: _parsed(texts, safe=True), [_TEXT], _TEXT, effects=False)
+    for name, safe in (("_SF_PARSE_JSON_LAST", False), ("_SF_TRY_PARSE_JSON_LAST", True)):
+        _define(duck, name, _last_wins(safe), [_TEXT], _TEXT, effects=False)
     lists = [f"{_TEXT}[]"] * 2
     _define(duck, "_SF_OBJECT", lambda keys, values: _objects(keys, values, False), lists, _TEXT, effects=False)
     _define(
@@ -157,13 +159,18 @@ def register_json(duck: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _parsed(texts: pa.Array, *, safe: bool) -> pa.Array:
-    return pa.array([None if text is None else _parse(text, safe) for text in texts.to_pylist()], pa.string())
+def _last_wins(safe: bool) -> Callable[[pa.Array], pa.Array]:
+    """A plain function of one argument: DuckDB counts parameters, and takes no partial."""
+    return lambda texts: _parsed(texts, safe=safe, last=True)
 
 
-def _parse(text: str, safe: bool) -> str | None:
+def _parsed(texts: pa.Array, *, safe: bool, last: bool = False) -> pa.Array:
+    return pa.array([None if text is None else _parse(text, safe, last) for text in texts.to_pylist()], pa.string())
+
+
+def _parse(text: str, safe: bool, last: bool) -> str | None:
     try:
-        return parse(text)
+        return parse(text, last=last)
     except NotJson as error:
         if safe:
             return None

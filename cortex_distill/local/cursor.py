@@ -1,6 +1,5 @@
 """One statement: Snowflake text and binds in, an Arrow table with described columns out."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -8,20 +7,20 @@ import duckdb
 import pyarrow as pa
 from fakesnow import statement_type
 from fakesnow.cursor import FakeSnowflakeCursor
+from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from sqlglot import parse_one as parse_any
 
-from cortex_distill.local import binds, calls, commands
+from cortex_distill.local import binds, calls, commands, repair_numbers, scripting, statement_rules
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.dialect import parse
 from cortex_distill.local.faults import Refused, as_refused, unsupported
-from cortex_distill.local.functions import create_function
+from cortex_distill.local.functions import create_function, drop_function
 from cortex_distill.local.history import answered
 from cortex_distill.local.merge import run_merge
 from cortex_distill.local.repair import repair
 from cortex_distill.local.results import Described, Plain, describe, query
 
-_SCOPED = re.compile(r"^(\s*create\s+(?:or\s+replace\s+)?)scoped\s+", re.IGNORECASE)
 _REFUSED = ("CALL", "EXECUTE", "COPY", "DECLARE", "LIST", "GET")
 TRANSACTION = (exp.Transaction, exp.Commit, exp.Rollback)
 
@@ -47,12 +46,15 @@ class LocalCursor(FakeSnowflakeCursor):
 
     def prepared(self, sql: str) -> tuple[exp.Expr, int]:
         """The parsed statement, session variables filled in, and the number of its binds, which are marked."""
-        text, count = binds.mark(_SCOPED.sub(r"\1", sql))
+        text, count = binds.mark(statement_rules.parsable(sql))
+        scripting.refuse_block(text)
         tree = _only(parse(text))
+        if isinstance(tree, exp.Command) and (statement := scripting.inner(tree, self._conn.values)) is not None:
+            return self.prepared(statement)
         if isinstance(tree, exp.Command) and str(tree.this).upper() in _REFUSED:
             raise unsupported(sql.strip().split("\n")[0][:200])
         calls.refuse_copied(text, tree)
-        _name_columns(tree)
+        statement_rules.name_columns(tree)
         return commands.fill_variables(tree, self._conn.values), count
 
     def answer(self, sql: str) -> Result:
@@ -70,12 +72,21 @@ class LocalCursor(FakeSnowflakeCursor):
 
     def _run(self, tree: exp.Expr) -> Result:
         kind = statement_type.statement_type_id(tree)
+        statement_rules.check(tree)
+        statement_rules.rewrite(tree)
         if commands.set_variables(tree, self._conn, self._evaluate):
             return self.answer(commands.DONE)
         session = self._conn
+        if session.open_transaction and isinstance(tree, exp.Transaction):
+            return self.answer(commands.DONE)  # a second BEGIN is ignored
+        if session.open_transaction and isinstance(tree, statement_rules.DDL):  # DDL commits what is open
+            self._duck_conn.commit()
+            session.open_transaction = False
+        is_copy = statement_rules.template(tree)
         session.temporary.rewrite(tree, self._duck_conn, session.database, session.schema)
-        if isinstance(tree, exp.Create) and tree.kind == "FUNCTION":
-            create_function(tree, self._duck_conn, self.translated)
+        if isinstance(tree, exp.Create | exp.Drop) and tree.kind == "FUNCTION":
+            define = drop_function if isinstance(tree, exp.Drop) else create_function
+            define(tree, self._duck_conn, self.translated)
             return self.answer(commands.DONE)
         if isinstance(tree, exp.Merge):
             return self.answer(run_merge(tree, self._duck_conn, self._guarded))._replace(kind=kind)
@@ -83,6 +94,8 @@ class LocalCursor(FakeSnowflakeCursor):
             self._create_database(tree)
             return self.answer(commands.DONE)
         self._run_translated(tree)
+        if is_copy:
+            self._copy_constraints(tree)
         if isinstance(tree, TRANSACTION):
             session.open_transaction = isinstance(tree, exp.Transaction)
         return self.result(kind)
@@ -93,7 +106,19 @@ class LocalCursor(FakeSnowflakeCursor):
         for part in self._transform_explode(tree):
             translated = self._transform(part, None)
             self._asks |= calls.guard(translated, self._plan)
-            self._execute(translated)
+            try:
+                self._execute(translated.copy())
+            except (duckdb.BinderException, ProgrammingError) as error:  # bound before it runs: no call was made
+                loose = repair_numbers.loosened(translated, str(error))
+                if loose is None:
+                    raise
+                calls.guard(loose, self._plan)
+                self._execute(loose)
+
+    def _copy_constraints(self, tree: exp.Expr) -> None:
+        found = (tree.args["expression"].find(exp.Table), tree.find(exp.Table))  # as template() wrote them
+        names = [self._transform(name.copy(), None).sql("duckdb") for name in found if name is not None]
+        statement_rules.copy_constraints(self._duck_conn, *names)
 
     def _create_database(self, tree: exp.Create) -> None:
         """A new database has a schema PUBLIC, and both become the session's current ones."""
@@ -161,15 +186,6 @@ def _only(trees: Sequence[exp.Expr | None]) -> exp.Expr:
         message = f"Actual statement count {len(found)} did not match the desired statement count 1."
         raise Refused(message, 8, "0A000")
     return found[0]
-
-
-def _name_columns(tree: exp.Expr) -> None:
-    """A column without a name is called by its text, in capitals."""
-    if isinstance(tree, exp.Query):
-        for column in list(tree.selects):
-            if not isinstance(column, exp.Alias | exp.Column | exp.Star) and isinstance(column.parent, exp.Select):
-                name = binds.unmark(column.sql("snowflake")).upper()[:255]
-                column.replace(exp.alias_(column.copy(), name, quoted=True))
 
 
 def _is_special(tree: exp.Expr) -> bool:

@@ -11,7 +11,7 @@ from fakesnow.instance import FakeSnow
 from snowflake.connector import SnowflakeConnection
 
 from cortex_distill.errors import SetupError
-from cortex_distill.local import history, usage
+from cortex_distill.local import history, json_tree, usage
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cortex import Cortex, register_json
 from cortex_distill.local.cursor import Result
@@ -113,8 +113,10 @@ class Engine:
             duck.execute(f'DROP SCHEMA "{database}"."{schema}" CASCADE')
 
     def _define(self, duck: duckdb.DuckDBPyConnection) -> None:
-        duck.execute(resources.files(__package__).joinpath("macros.sql").read_text("utf-8"))
         register_json(duck)
+        json_tree.register(duck)
+        for name in ("macros.sql", "macros_json.sql"):
+            duck.execute(resources.files(__package__).joinpath(name).read_text("utf-8"))
         self._jobs = Jobs(TuningStore(duck), self.provider, self.home / "models", TuningData(self))
         self._jobs.register(duck, self.journal)
         duck.execute(usage.CREATE)

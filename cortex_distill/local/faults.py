@@ -60,6 +60,10 @@ def _of_duckdb(error: duckdb.Error) -> Refused:
         return Refused(f"SQL compilation error:\nsyntax error: {first}", 1003, "42000")
     if isinstance(error, duckdb.ConversionException):
         return Refused(first, 100038, "22018")
+    if isinstance(error, duckdb.ConstraintException) and (found := re.search(r"NOT NULL.*failed: (\S+)", text)):
+        return Refused(f"NULL result in a non-nullable column: {found[1]}", 100072, "22000")
+    if "cannot affect the same target row more than once" in text:
+        return Refused("Duplicate row detected during DML action", 100090, "42P18")
     if isinstance(error, duckdb.TransactionException):
         return Refused(f"statement aborted by a concurrent change: {first}", 625, "57014")
     if isinstance(error, duckdb.InterruptException):

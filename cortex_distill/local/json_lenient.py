@@ -6,6 +6,7 @@ capital TRUE, FALSE and NULL are accepted; a duplicate key is an error; blank te
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|[A-Za-z_$][\w$]*|[{}\[\]:,])', re.DOTALL)
@@ -20,14 +21,20 @@ class NotJson(ValueError):
     """The text is no JSON even for Snowflake."""
 
 
-def parse(text: str) -> str | None:
-    """The text as standard JSON, keys in order; None if it is blank. Raises NotJson."""
+def parse(text: str, *, last: bool = False) -> str | None:
+    """The text as standard JSON, keys in order; None if it is blank. Raises NotJson.
+
+    last: of duplicate keys the last one counts (PARSE_JSON's parameter 'd') instead of raising.
+    """
     if not text.strip():
         return None
+    pairs = dict if last else _unique
     try:
-        json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_no_constant)
+        if last:
+            return json.dumps(value, ensure_ascii=False)
     except json.JSONDecodeError:
-        return json.dumps(_Lenient(text).document(), ensure_ascii=False)
+        return json.dumps(_Lenient(text, pairs).document(), ensure_ascii=False)
     except RecursionError as error:
         raise NotJson("Error parsing JSON: nested too deeply") from error
     return _LONE_SURROGATE.sub(r"\\ufffd", text)
@@ -49,8 +56,9 @@ def _no_constant(name: str) -> Any:
 class _Lenient:
     """A recursive reader for what the standard library refuses."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, pairs: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> None:
         self.tokens: list[str] = []
+        self.pairs = pairs
         at, end = 0, len(text.rstrip())
         while at < end:
             found = _TOKEN.match(text, at)
@@ -104,4 +112,4 @@ class _Lenient:
             pairs.append((self.scalar(key) if key[0] == '"' else key, self.value()))
             if self.tokens[-1] != "}" and self.tokens.pop() != ",":
                 raise NotJson("Error parsing JSON: missing comma")
-        return _unique(pairs)
+        return self.pairs(pairs)

@@ -1,8 +1,32 @@
 -- Snowflake functions that DuckDB lacks or defines otherwise. Created in memory each time the engine opens.
 
--- A VARIANT where text is wanted: a string loses its JSON quotes, all else is cast.
+-- Any value where text is wanted, as Snowflake writes it: a VARIANT string loses its quotes, a whole FLOAT its ".0",
+-- a timestamp has milliseconds (TIMESTAMP_OUTPUT_FORMAT), BINARY is hexadecimal.
 CREATE OR REPLACE MACRO _fs_global.main._sf_text(x) AS
-    CASE WHEN typeof(x) = 'JSON' THEN json_extract_string(to_json(x), '$') ELSE CAST(x AS VARCHAR) END;
+    CASE typeof(x)
+        WHEN 'JSON' THEN json_extract_string(to_json(x), '$')
+        WHEN 'DOUBLE' THEN regexp_replace(CAST(x AS VARCHAR), '\.0$', '')
+        WHEN 'TIMESTAMP' THEN CASE WHEN x IS NOT NULL THEN substr(rpad(CAST(x AS VARCHAR)
+            || CASE WHEN contains(CAST(x AS VARCHAR), '.') THEN '' ELSE '.' END, 23, '0'), 1, 23) END
+        WHEN 'BLOB' THEN upper(replace(CAST(to_json(hex(CAST(x AS BLOB))) AS VARCHAR), '"', ''))
+        ELSE CAST(x AS VARCHAR) END;
+
+CREATE OR REPLACE MACRO _fs_global.main._sf_fitting(x, n) AS
+    CASE WHEN length(x) > n THEN error('<<sf 2 0A000>>not supported by the local engine: a text longer than VARCHAR('
+                                       || n || '): ' || x || '<</sf>>') ELSE x END;
+
+-- TO_CHAR with a format for dates and times; `form` is strftime's.
+CREATE OR REPLACE MACRO _fs_global.main._sf_format(x, form) AS
+    CASE WHEN typeof(x) IN ('DATE', 'TIMESTAMP', 'TIMESTAMP_NS', 'TIMESTAMP WITH TIME ZONE')
+         THEN strftime(TRY_CAST(CAST(x AS VARCHAR) AS TIMESTAMP), form)
+         WHEN x IS NOT NULL
+         THEN error('<<sf 2 0A000>>not supported by the local engine: TO_CHAR with a format for ' || typeof(x) || '<</sf>>')
+         END;
+
+CREATE OR REPLACE MACRO _fs_global.main._sf_try_timestamp(x) AS
+    CASE WHEN regexp_full_match(_fs_global.main._sf_text(x), '\d+')
+         THEN error('<<sf 2 0A000>>not supported by the local engine: TRY_TO_TIMESTAMP of a number<</sf>>')
+         ELSE TRY_CAST(_fs_global.main._sf_text(x) AS TIMESTAMP) END;
 
 -- HASH is a signed 64-bit number in Snowflake (the values differ all the same).
 CREATE OR REPLACE MACRO _fs_global.main._sf_signed(h) AS
@@ -11,35 +35,109 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_signed(h) AS
 CREATE OR REPLACE MACRO _fs_global.main._sf_md5_lower(x) AS CAST('0x' || substr(md5(x), 17, 16) AS UBIGINT);
 CREATE OR REPLACE MACRO _fs_global.main._sf_md5_upper(x) AS CAST('0x' || substr(md5(x), 1, 16) AS UBIGINT);
 
-CREATE OR REPLACE MACRO _fs_global.main._sf_divide(a, b) AS
-    CASE WHEN b = 0 THEN error('<<sf 100051 22012>>Division by zero<</sf>>') ELSE a / b END;
+-- Exact numbers divide to a NUMBER: six more digits than the dividend (Source: docs: sql-reference/operators-arithmetic).
+-- DuckDB picks the overload by the types of the operands; it cannot where an aggregate is one, hence the second macro.
+CREATE OR REPLACE MACRO _fs_global.main._sf_divide(a HUGEINT, b HUGEINT) AS
+        CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
+             ELSE CAST((abs(a) * 2000000 // abs(nullif(b, 0)) + 1) // 2 * sign(a) * sign(b) AS DECIMAL(32, 0))
+                  * CAST('0.000001' AS DECIMAL(6, 6)) END,
+    (a DECIMAL(38, 12), b DECIMAL(38, 12)) AS
+        CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
+             ELSE CAST(a / nullif(b, 0) AS DECIMAL(38, 12)) END,
+    (a DOUBLE, b DOUBLE) AS
+        CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
+             ELSE a / nullif(b, 0) END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_divide_any(a, b) AS
+    CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>') ELSE a / nullif(b, 0) END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_divide_scaled(a, b) AS
+    CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
+         ELSE CAST(CAST(a AS DOUBLE) / nullif(b, 0) AS DECIMAL(38, 6)) END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_modulo(a, b) AS
+    CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>') ELSE a % nullif(b, 0) END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_avg(a HUGEINT) AS CAST(avg(a) AS DECIMAL(38, 6)),
+    (a DECIMAL(38, 12)) AS CAST(avg(a) AS DECIMAL(38, 12)),
+    (a DOUBLE) AS avg(a);
+CREATE OR REPLACE MACRO _fs_global.main._sf_avg_over(a HUGEINT, v) AS CAST(v AS DECIMAL(38, 6)),
+    (a DECIMAL(38, 12), v) AS CAST(v AS DECIMAL(38, 12)),
+    (a DOUBLE, v) AS v;
 
--- The entries of an ARRAY or OBJECT, for FLATTEN.
-CREATE OR REPLACE MACRO _fs_global.main._sf_entries(j) AS (
+-- The same for operands that are text or VARIANT; what is no number is an error.
+CREATE OR REPLACE MACRO _fs_global.main._sf_float(x) AS CAST(_fs_global.main._sf_text(x) AS DOUBLE);
+CREATE OR REPLACE MACRO _fs_global.main._sf_divide_loose(a, b) AS
+    _fs_global.main._sf_divide_any(_fs_global.main._sf_float(a), _fs_global.main._sf_float(b));
+CREATE OR REPLACE MACRO _fs_global.main._sf_avg_loose(x) AS avg(_fs_global.main._sf_float(x));
+CREATE OR REPLACE MACRO _fs_global.main._sf_sum_loose(x) AS sum(_fs_global.main._sf_float(x));
+CREATE OR REPLACE MACRO _fs_global.main._sf_trunc_loose(unit, x) AS date_trunc(unit, CAST(x AS TIMESTAMP));
+
+-- FLOAT to whole number rounds half away from zero; DuckDB's cast rounds half to even.
+CREATE OR REPLACE MACRO _fs_global.main._sf_whole(x) AS
+    CASE WHEN typeof(x) = 'DOUBLE' THEN CAST(round(TRY_CAST(CAST(x AS VARCHAR) AS DOUBLE)) AS BIGINT)
+         ELSE CAST(x AS BIGINT) END;
+
+-- Source: docs: sql-reference/functions/to_boolean.
+CREATE OR REPLACE MACRO _fs_global.main._sf_try_boolean(x) AS
+    CASE WHEN lower(trim(_fs_global.main._sf_text(x))) IN ('true', 't', 'yes', 'y', 'on', '1') THEN true
+         WHEN lower(trim(_fs_global.main._sf_text(x))) IN ('false', 'f', 'no', 'n', 'off', '0') THEN false
+         WHEN typeof(x) NOT IN ('VARCHAR', 'JSON') THEN TRY_CAST(_fs_global.main._sf_text(x) AS DOUBLE) <> 0 END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_boolean(x) AS
+    CASE WHEN _fs_global.main._sf_text(x) IS NOT NULL AND _fs_global.main._sf_try_boolean(x) IS NULL
+         THEN error('<<sf 100037 22018>>Boolean value ''' || _fs_global.main._sf_text(x) || ''' is not recognized<</sf>>')
+         ELSE _fs_global.main._sf_try_boolean(x) END;
+
+-- A DATE stays one under DATE_TRUNC, and under DATEADD by days or more; DuckDB makes it a timestamp.
+CREATE OR REPLACE MACRO _fs_global.main._sf_trunc(unit, x DATE) AS CAST(date_trunc(unit, x) AS DATE),
+    (unit, x TIMESTAMP) AS date_trunc(unit, x), (unit, x TIMESTAMPTZ) AS date_trunc(unit, x);
+CREATE OR REPLACE MACRO _fs_global.main._sf_add_days(x DATE, n) AS CAST(x + n AS DATE),
+    (x TIMESTAMP, n) AS x + n, (x TIMESTAMPTZ, n) AS x + n;
+
+-- A path of a VARIANT beside a value of another type: a number is compared as a number, all else as text.
+CREATE OR REPLACE MACRO _fs_global.main._sf_equal(path, x) AS
+    CASE WHEN typeof(x) IN ('VARCHAR', 'JSON', 'BOOLEAN', 'DATE', 'TIMESTAMP')
+         THEN _fs_global.main._sf_text(path) = _fs_global.main._sf_text(x)
+         ELSE TRY_CAST(_fs_global.main._sf_text(path) AS DOUBLE) = TRY_CAST(CAST(x AS VARCHAR) AS DOUBLE) END;
+
+-- The entries of an ARRAY or OBJECT, for FLATTEN. p: how the entry is reached, as Snowflake writes paths.
+CREATE OR REPLACE MACRO _fs_global.main._sf_member(j, k) AS
+    json_extract(j, '$."' || replace(replace(k, '\', '\\'), '"', '\"') || '"');
+CREATE OR REPLACE MACRO _fs_global.main._sf_entries(j, prefix) AS (
     CASE json_type(j)
         WHEN 'OBJECT' THEN list_transform(json_keys(j), lambda k:
-            struct_pack(k := k, p := k, i := NULL::BIGINT,
-                        v := json_extract(j, '$."' || replace(replace(k, '\', '\\'), '"', '\"') || '"')))
+            struct_pack(k := k, p := CASE WHEN NOT regexp_full_match(k, '[A-Za-z_][A-Za-z0-9_$]*')
+                                          THEN prefix || '[''' || k || ''']'
+                                          WHEN prefix = '' THEN k ELSE prefix || '.' || k END,
+                        i := NULL::BIGINT, v := _fs_global.main._sf_member(j, k), this := j))
         WHEN 'ARRAY' THEN list_transform(CAST(j AS JSON[]), lambda x, i:
-            struct_pack(k := NULL::VARCHAR, p := '[' || (i - 1)::VARCHAR || ']', i := (i - 1)::BIGINT, v := x))
+            struct_pack(k := NULL::VARCHAR, p := prefix || '[' || (i - 1)::VARCHAR || ']', i := (i - 1)::BIGINT,
+                        v := x, this := j))
         ELSE [] END);
 
 CREATE OR REPLACE MACRO _fs_global.main._sf_at(j, path) AS
-    json_extract(j, '$' || CASE WHEN coalesce(path, '') = '' THEN '' ELSE '.' || path END);
+    json_extract(j, '$' || CASE WHEN coalesce(path, '') = '' THEN '' WHEN path[1] = '[' THEN path ELSE '.' || path END);
 
 -- The input is written once, so that a model call in it is made once. Inner names are ones that no table has.
-CREATE OR REPLACE MACRO _fs_global.main._sf_flatten(input, path, is_outer) AS TABLE
-    SELECT _sf_seq AS SEQ, _sf_e.k AS KEY, _sf_e.p AS PATH, _sf_e.i AS INDEX, _sf_e.v AS VALUE, _sf_j AS THIS
+-- `kind` is the only type of container that is expanded, or BOTH.
+CREATE OR REPLACE MACRO _fs_global.main._sf_flatten(input, path, is_outer, is_deep, kind) AS TABLE
+    SELECT _sf_seq AS SEQ, _sf_e.k AS KEY, _sf_e.p AS PATH, _sf_e.i AS INDEX, _sf_e.v AS VALUE,
+           coalesce(_sf_e.this, _sf_j) AS THIS
     FROM (
         SELECT _sf_j, hash(_sf_j)::HUGEINT % 9223372036854775807 AS _sf_seq, unnest(
             CASE WHEN is_outer AND len(coalesce(_sf_found, [])) = 0
-                 THEN [struct_pack(k := NULL::VARCHAR, p := NULL::VARCHAR, i := NULL::BIGINT, v := NULL::JSON)]
+                 THEN [struct_pack(k := NULL::VARCHAR, p := NULL::VARCHAR, i := NULL::BIGINT, v := NULL::JSON,
+                                   this := NULL::JSON)]
                  ELSE _sf_found END, recursive := false) AS _sf_e
-        FROM (SELECT _sf_j, _fs_global.main._sf_entries(_fs_global.main._sf_at(_sf_j, path)) AS _sf_found
-              FROM (SELECT to_json(input) AS _sf_j)));
+        FROM (SELECT _sf_j, CASE
+                  WHEN is_deep THEN list_transform(
+                      from_json(_SF_TREE(CAST(_sf_j AS VARCHAR), coalesce(path, ''), kind),
+                                '[{"k":"VARCHAR","p":"VARCHAR","i":"BIGINT","v":"VARCHAR","this":"VARCHAR"}]'),
+                      lambda e: struct_pack(k := e.k, p := e.p, i := e.i, v := CAST(e.v AS JSON),
+                                            this := CAST(e.this AS JSON)))
+                  WHEN kind IN ('BOTH', json_type(_sf_j)) THEN _fs_global.main._sf_entries(_sf_j, coalesce(path, ''))
+                  ELSE [] END AS _sf_found
+              FROM (SELECT _fs_global.main._sf_at(to_json(input), path) AS _sf_j)));
 
-CREATE OR REPLACE MACRO _fs_global.main._sf_size(x) AS
-    CASE json_type(to_json(x)) WHEN 'ARRAY' THEN json_array_length(to_json(x)) END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_split_to_table(x, delimiter) AS TABLE
+    SELECT 1::BIGINT AS SEQ, generate_subscripts(_sf_parts, 1)::BIGINT AS INDEX, unnest(_sf_parts) AS VALUE
+    FROM (SELECT string_split(x, delimiter) AS _sf_parts);
 
 -- What AI functions return with return_error_details; the lambda sees its argument once. Source: docs: bcr-2184.
 CREATE OR REPLACE MACRO _fs_global.main._sf_ai_null_if_error(cell) AS

@@ -16,7 +16,7 @@ _OPERANDS: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Greatest: ("this", "expressions"),
     exp.Least: ("this", "expressions"),
 }
-_SIZE = "_fs_global.main._sf_size"
+_MACRO = "_fs_global.main._sf_"  # of macros.sql; most name an argument several times
 
 
 def bind_once(tree: exp.Expr) -> exp.Expr:
@@ -41,6 +41,7 @@ def bind_once(tree: exp.Expr) -> exp.Expr:
 
 def _operands(node: exp.Expr) -> list[exp.Expr]:
     if isinstance(node, exp.Anonymous):
-        return list(node.expressions) if node.this == _SIZE else []
+        is_scalar = str(node.this).startswith(_MACRO) and not isinstance(node.parent, exp.Table)
+        return list(node.expressions) if is_scalar else []
     parts = [node.args.get(key) for key in _OPERANDS.get(type(node), ())]
     return [one for part in parts if part for one in (part if isinstance(part, list) else [part])]

@@ -7,10 +7,19 @@ from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
-from cortex_distill.local import calls, repair_json, repair_text
+from cortex_distill.local import (
+    calls,
+    repair_arrays,
+    repair_dates,
+    repair_json,
+    repair_numbers,
+    repair_regexp,
+    repair_text,
+)
 from cortex_distill.local.cortex_functions import translate
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.once import bind_once
+from cortex_distill.local.repair_text import macro
 
 Rule = Callable[[exp.Expr], exp.Expr]
 
@@ -79,14 +88,6 @@ def _hash(node: exp.Expr) -> exp.Expr:
     return macro("signed", exp.func("HASH", *node.expressions, dialect="duckdb"))
 
 
-def _divide(node: exp.Expr) -> exp.Expr:
-    """Division by zero is an error in Snowflake, and infinity in DuckDB."""
-    divisor = node.expression.unnest()
-    if (isinstance(divisor, exp.Literal) and divisor.name.strip("0.")) or calls.count(node):
-        return node
-    return macro("divide", node.this.copy(), node.expression.copy())
-
-
 def _positional_column(node: exp.Expr) -> exp.Expr:
     """SELECT $1 FROM VALUES (…)."""
     if isinstance(node.this, exp.Literal) and not node.this.is_string:
@@ -118,11 +119,6 @@ def _no_order_by_seq(node: exp.Expr) -> exp.Expr:
     return exp.Ordered(this=exp.Literal.number(1)) if type(node.this).__name__.startswith("Seq") else node
 
 
-def macro(name: str, *arguments: exp.Expr) -> exp.Expr:
-    """A call of one of macros.sql."""
-    return exp.Anonymous(this=f"_fs_global.main._sf_{name}", expressions=list(arguments))
-
-
 def _md5_lower(node: exp.Expr) -> exp.Expr:
     return macro("md5_lower", repair_text.text(node.this))
 
@@ -145,8 +141,15 @@ def _to_number(node: exp.Expr) -> exp.Expr:
 
 def _cast(node: exp.Expr) -> exp.Expr:
     assert isinstance(node, exp.Cast)  # the rule's own type; TryCast is one
-    new = repair_json.variant_cast(node)
-    return new if new is not node else repair_text.cast(node)
+    for rule in (repair_json.variant_cast, repair_text.cast, repair_numbers.cast):
+        if (new := rule(node)) is not node:
+            return new
+    return node
+
+
+def _window(node: exp.Expr) -> exp.Expr:
+    new = repair_arrays.over(node)
+    return new if new is not node else repair_numbers.over(node)
 
 
 def _refuse(node: exp.Expr) -> exp.Expr:
@@ -154,14 +157,17 @@ def _refuse(node: exp.Expr) -> exp.Expr:
 
 
 _RULES: dict[type[exp.Expr], Rule] = {
-    **dict.fromkeys((exp.Typeof, exp.ArraySlice, exp.ArrayConcat, exp.ArrayToString), _refuse),
+    **dict.fromkeys((exp.ApproxTopK, exp.ArrayInsert, exp.SortArray, exp.ArrayMin, exp.ArrayMax), _refuse),
     **repair_json.RULES,
+    **repair_arrays.RULES,
     **repair_text.RULES,
+    **repair_regexp.RULES,
+    **repair_numbers.RULES,
+    **repair_dates.RULES,
     exp.Anonymous: _anonymous,
     exp.Cast: _cast,
     exp.TryCast: _cast,
     exp.ColumnDef: _unenforced,
-    exp.Div: _divide,
     exp.MD5NumberLower64: _md5_lower,
     exp.MD5NumberUpper64: _md5_upper,
     exp.Ordered: _no_order_by_seq,
@@ -169,5 +175,11 @@ _RULES: dict[type[exp.Expr], Rule] = {
     exp.Schema: _unenforced,
     exp.ToNumber: _to_number,
     exp.Use: _use,
+    exp.Window: _window,
 }
-_FUNCTIONS: dict[str, Rule] = {**repair_json.FUNCTIONS, **repair_text.FUNCTIONS, "HASH": _hash}
+_FUNCTIONS: dict[str, Rule] = {
+    **repair_json.FUNCTIONS,
+    **repair_arrays.FUNCTIONS,
+    **repair_dates.FUNCTIONS,
+    "HASH": _hash,
+}

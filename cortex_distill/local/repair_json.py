@@ -5,11 +5,10 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from cortex_distill.local.faults import unsupported
-from cortex_distill.local.repair_text import text
+from cortex_distill.local.repair_text import is_path, is_text, macro, text
 
 Rule = Callable[[exp.Expr], exp.Expr]
 _VARIANTS = (exp.DataType.Type.VARIANT, exp.DataType.Type.OBJECT, exp.DataType.Type.ARRAY)
-_PATHS = (exp.JSONExtract, exp.Bracket)
 
 
 def _function(name: str, *arguments: exp.Expr) -> exp.Expr:
@@ -22,12 +21,30 @@ def _variant(node: exp.Expr) -> exp.Expr:
 
 def _parse(node: exp.Expr) -> exp.Expr:
     """PARSE_JSON and TRY_PARSE_JSON by the lenient parser, which sees its argument once."""
-    safe = isinstance(node, exp.Anonymous) or bool(node.args.get("safe"))
-    source = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
-    if isinstance(node, exp.Anonymous) and len(node.expressions) > 1:
-        raise unsupported("TRY_PARSE_JSON with a parameter")
-    call = _function("_SF_TRY_PARSE_JSON" if safe else "_SF_PARSE_JSON", text(source))
-    return exp.cast(call, "json")
+    if isinstance(node, exp.Anonymous):
+        safe, arguments = True, node.expressions
+    else:
+        safe, arguments = bool(node.args.get("safe")), [node.this, *filter(None, [node.args.get("expression")])]
+    last = _duplicates(arguments[1]) if len(arguments) > 1 else False
+    call = _function(
+        ("_SF_TRY_PARSE_JSON" if safe else "_SF_PARSE_JSON") + ("_LAST" if last else ""), text(arguments[0])
+    )
+    return _function("JSON", call)
+
+
+def _duplicates(parameter: exp.Expr) -> bool:
+    """PARSE_JSON(x, 'd'): of duplicate keys the last counts; 's', the default, refuses them."""
+    if not _is_text_literal(parameter) or parameter.name.lower() not in ("d", "s"):
+        raise unsupported(f"PARSE_JSON with the parameter {parameter.sql('snowflake')}")
+    return parameter.name.lower() == "d"
+
+
+def _check(node: exp.Expr) -> exp.Expr:
+    """NULL for what PARSE_JSON can read, else a text."""
+    parsed = _function("_SF_TRY_PARSE_JSON", text(node.this))
+    blank = exp.EQ(this=_function("TRIM", text(node.this)), expression=exp.Literal.string(""))
+    wrong = exp.And(this=exp.Is(this=parsed, expression=exp.Null()), expression=exp.Not(this=exp.Paren(this=blank)))
+    return exp.Case(ifs=[exp.If(this=wrong, true=exp.Literal.string("Error parsing JSON"))])
 
 
 def _object(node: exp.Expr) -> exp.Expr:
@@ -70,10 +87,30 @@ def variant_cast(node: exp.Cast) -> exp.Expr:
 
 
 def _compared(node: exp.Expr) -> exp.Expr:
-    """A path compared with text is compared as text."""
+    """A path beside text is compared as text, beside a value of unknown type by macro _sf_equal."""
     for one, other in (("this", "expression"), ("expression", "this")):
-        if isinstance(node.args[one], _PATHS) and _is_text_literal(node.args[other]):
-            node.set(one, text(node.args[one]))
+        path, value = node.args[one], node.args[other]
+        if not is_path(path) or is_path(value):
+            continue
+        if is_text(value):
+            node.set(one, text(path))
+        elif isinstance(value, exp.Column) and isinstance(node, exp.EQ | exp.NEQ):
+            same = macro("equal", path.copy(), value.copy())
+            return same if isinstance(node, exp.EQ) else exp.Not(this=same)
+        break
+    return node
+
+
+def _beside_text(node: exp.Expr) -> exp.Expr:
+    """NULLIF, EQUAL_NULL, CASE x WHEN and DECODE compare as = does."""
+    if isinstance(node, exp.DecodeCase):
+        subject, values = node.expressions[0], node.expressions[1:-1:2] or node.expressions[1:2]
+    elif isinstance(node, exp.Case):
+        subject, values = node.this, [part.this for part in node.args["ifs"]]
+    else:
+        subject, values = node.this, [node.expression]
+    if subject is not None and is_path(subject) and any(map(is_text, values)):
+        subject.replace(text(subject))
     return node
 
 
@@ -82,27 +119,41 @@ def _is_text_literal(node: exp.Expr) -> bool:
 
 
 def _in(node: exp.Expr) -> exp.Expr:
-    if isinstance(node.this, _PATHS) and node.expressions and all(map(_is_text_literal, node.expressions)):
+    if is_path(node.this) and node.expressions and all(map(_is_text_literal, node.expressions)):
         node.set("this", text(node.this))
     return node
 
 
-def _flatten(node: exp.Expr) -> exp.Expr:
-    """FLATTEN with input, path and outer, by position or by name."""
-    if not isinstance(node.this, exp.Explode):
-        return node
+_FLATTEN = ("input", "path", "outer", "recursive", "mode")
+_MODES = ("BOTH", "OBJECT", "ARRAY")
+
+
+def _table_function(node: exp.Expr) -> exp.Expr:
+    """LATERAL and TABLE() of FLATTEN and SPLIT_TO_TABLE; TABLE('name')."""
+    called = node.this
+    alias = node.args.get("alias")
+    if isinstance(called, exp.SplitToTable):
+        table = macro("split_to_table", text(called.this), text(called.expression))
+        return exp.Table(this=table, alias=alias)
+    if isinstance(called, exp.Literal) and called.is_string and isinstance(node, exp.TableFromRows):
+        return exp.to_table(called.name, dialect="snowflake", alias=alias)
+    if isinstance(called, exp.Explode):
+        return exp.Table(this=_flatten(called), alias=alias)
+    return node
+
+
+def _flatten(called: exp.Expr) -> exp.Expr:
     given: dict[str, exp.Expr] = {}
-    for place, argument in enumerate([node.this.this, *node.this.expressions]):
-        if isinstance(argument, exp.Kwarg):
-            given[argument.this.name.lower()] = argument.expression
-        else:
-            given[("input", "path", "outer", "recursive", "mode")[place]] = argument
-    recursive, mode = given.pop("recursive", None), given.pop("mode", None)
-    if (recursive is not None and recursive.this is not False) or (mode is not None and mode.name.upper() != "BOTH"):
-        raise unsupported("FLATTEN with recursive or mode")
-    arguments = [given["input"], given.get("path") or exp.Null(), given.get("outer") or exp.false()]
-    call = _function("_fs_global.main._sf_flatten", *arguments)
-    return exp.Table(this=call, alias=node.args.get("alias"))
+    for place, argument in enumerate([called.this, *called.expressions]):
+        named = isinstance(argument, exp.Kwarg)
+        given[argument.this.name.lower() if named else _FLATTEN[place]] = argument.expression if named else argument
+    mode = given.get("mode") or exp.Literal.string("BOTH")
+    flags = [given.get(name) or exp.false() for name in ("outer", "recursive")]
+    constant = mode.is_string and all(isinstance(flag, exp.Boolean) for flag in flags)
+    if not constant or mode.name.upper() not in _MODES or given.keys() - set(_FLATTEN):
+        raise unsupported(f"FLATTEN with {called.sql('snowflake')}")
+    path = given.get("path") or exp.Null()
+    return macro("flatten", given["input"].copy(), path.copy(), *flags, exp.Literal.string(mode.name.upper()))
 
 
 def _size(node: exp.Expr) -> exp.Expr:
@@ -113,12 +164,13 @@ def _size(node: exp.Expr) -> exp.Expr:
 RULES: dict[type[exp.Expr], Rule] = {
     exp.Array: _array,
     exp.ArraySize: _size,
-    exp.EQ: _compared,
-    exp.NEQ: _compared,
+    **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE), _compared),
+    **dict.fromkeys((exp.Case, exp.DecodeCase, exp.EqualNull, exp.Nullif), _beside_text),
+    exp.CheckJson: _check,
     exp.In: _in,
     exp.JSONObject: _object_keep_null,
-    exp.Lateral: _flatten,
-    exp.TableFromRows: _flatten,
+    exp.Lateral: _table_function,
+    exp.TableFromRows: _table_function,
     exp.ParseJSON: _parse,
     exp.Struct: _object,
 }

@@ -19,7 +19,11 @@ _TEXT_NODES = (
     exp.JSONExtractScalar,
 )
 _TEXT_CALLS = frozenset({"TRIM", "LTRIM", "RTRIM", "REGEXP_REPLACE", "JSON_EXTRACT_STRING", "_FS_GLOBAL.MAIN._SF_TEXT"})
+_PATHS = (exp.JSONExtract, exp.Bracket, exp.GetExtract)
 _TEXT_TYPES = (exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR, exp.DataType.Type.NVARCHAR)
+
+
+_TIMES = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPNTZ)
 
 
 def text(node: exp.Expr) -> exp.Expr:
@@ -29,6 +33,23 @@ def text(node: exp.Expr) -> exp.Expr:
     if has_call(node):  # the macro would write the model call three times
         return exp.func("JSON_EXTRACT_STRING", exp.func("TO_JSON", node.copy()), exp.Literal.string("$"))
     return exp.Anonymous(this="_fs_global.main._sf_text", expressions=[node.copy()])
+
+
+def macro(name: str, *arguments: exp.Expr) -> exp.Expr:
+    """A call of one of macros.sql."""
+    return exp.Anonymous(this=f"_fs_global.main._sf_{name}", expressions=list(arguments))
+
+
+def is_path(node: exp.Expr) -> bool:
+    """Whether a node reads a part of a VARIANT, FLATTEN's VALUE included."""
+    node = node.unnest()
+    return isinstance(node, _PATHS) or (isinstance(node, exp.Column) and node.name.upper() == "VALUE")
+
+
+def cast_path(node: exp.Expr, kind: str) -> exp.Expr:
+    """The node, cast if it is a path of a VARIANT."""
+    path = isinstance(node.unnest(), _PATHS)
+    return exp.cast(node.copy(), kind) if path else node.copy()
 
 
 def is_text(node: exp.Expr) -> bool:
@@ -80,46 +101,38 @@ def _first(node: exp.Expr) -> exp.Expr:
 
 
 def cast(node: exp.Expr) -> exp.Expr:
-    """::STRING of a VARIANT, without JSON quotes."""
+    """::STRING of a VARIANT, without JSON quotes; longer than VARCHAR(n) is refused. TRY_CAST to TIMESTAMP."""
+    if type(node) is exp.TryCast and node.to.this in _TIMES:
+        return macro("try_timestamp", node.this.copy())
+    if type(node) is exp.Cast and node.to.this in _TEXT_TYPES and node.to.expressions and not has_call(node.this):
+        return macro("fitting", text(node.this), exp.Literal.number(node.to.expressions[0].name))
     if type(node) is exp.Cast and node.to.this in _TEXT_TYPES and not is_text(node.this):
         return text(node.this)
     return node
 
 
-def _to_char(node: exp.Expr) -> exp.Expr:
-    return node if node.args.get("format") else text(node.this)
+def _texts(*keys: str) -> Rule:
+    """A rule that casts the named parts of a node to text."""
+
+    def rule(node: exp.Expr) -> exp.Expr:
+        for key in keys:
+            part = node.args.get(key)
+            if isinstance(part, exp.Expr) and not isinstance(part, exp.Any | exp.All | exp.Tuple):
+                node.set(key, text(part))
+        return node
+
+    return rule
 
 
-def _regexp_replace(node: exp.Expr) -> exp.Expr:
-    """All matches, as Snowflake does by default."""
-    extra = [key for key in ("position", "occurrence", "modifiers") if node.args.get(key) is not None]
-    if extra:
-        raise unsupported(f"REGEXP_REPLACE with {', '.join(extra)}")
-    replacement = node.args.get("replacement") or exp.Literal.string("")
-    arguments = [text(node.this), text(node.expression), text(replacement), exp.Literal.string("g")]
-    return exp.Anonymous(this="REGEXP_REPLACE", expressions=arguments)
+def _like(node: exp.Expr) -> exp.Expr:
+    if isinstance(node.expression, exp.Any | exp.All):
+        node.set("this", text(node.this))
+        return node
+    return _sides(node)
 
 
-def _matches(node: exp.Expr, name: str) -> exp.Expr:
-    group = node.args.get("group")
-    extra = [key for key in ("position", "occurrence", "parameters") if node.args.get(key) is not None]
-    if extra or (group is not None and group.name != "0"):
-        raise unsupported(f"{name} with more than a text and a pattern")
-    return exp.Anonymous(this="REGEXP_EXTRACT_ALL", expressions=[text(node.this), text(node.expression)])
-
-
-def _regexp_substr(node: exp.Expr) -> exp.Expr:
-    """The first whole match, NULL if there is none."""
-    return exp.Anonymous(this="LIST_EXTRACT", expressions=[_matches(node, "REGEXP_SUBSTR"), exp.Literal.number(1)])
-
-
-def _regexp_substr_all(node: exp.Expr) -> exp.Expr:
-    """Every whole match, as an ARRAY."""
-    return exp.Anonymous(this="TO_JSON", expressions=[_matches(node, "REGEXP_SUBSTR_ALL")])
-
-
-def _regexp_count(node: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this="LEN", expressions=[_matches(node, "REGEXP_COUNT")])
+def _refuse(node: exp.Expr) -> exp.Expr:
+    raise unsupported(node.sql("snowflake"))
 
 
 def _sha2(node: exp.Expr) -> exp.Expr:
@@ -140,11 +153,22 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.Upper: _first,
     exp.MD5: _first,
     exp.SHA2: _sha2,
-    exp.ToChar: _to_char,
     exp.Trim: _trim,
-    exp.RegexpReplace: _regexp_replace,
-    exp.RegexpExtract: _regexp_substr,
-    exp.RegexpExtractAll: _regexp_substr_all,
-    exp.RegexpCount: _regexp_count,
+    exp.Collate: _refuse,
+    exp.ILike: _like,
+    exp.Initcap: _first,
+    exp.Left: _first,
+    exp.Like: _like,
+    exp.Pad: _texts("this", "fill_pattern"),
+    exp.Replace: _texts("this", "expression", "replacement"),
+    exp.Reverse: _first,
+    exp.Right: _first,
+    exp.Split: _texts("this", "expression"),
+    exp.SplitPart: _texts("this", "delimiter"),
+    exp.StrPosition: _texts("this", "substr"),
+    exp.Strtok: _texts("this", "delimiter"),
+    exp.Substring: _first,
+    exp.Levenshtein: _texts("this", "expression"),
+    exp.JarowinklerSimilarity: _texts("this", "expression"),
+    exp.SHA: _first,
 }
-FUNCTIONS: dict[str, Rule] = {}

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from fakesnow.dialect import parse
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from cortex_distill.local.catalogue import base_name, tunable
+from cortex_distill.local.dialect import parse
 from cortex_distill.local.faults import Refused
 from cortex_distill.local.names import Name, resolved
 from cortex_distill.local.replies import remote_error
