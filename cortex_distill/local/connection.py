@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import duckdb
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
 
+from cortex_distill.local.recent import Recent
+from cortex_distill.local.stages import Stages
 from cortex_distill.local.temporary import TemporaryTables
 
 ROLE, WAREHOUSE, USER = "LOCAL", "LOCAL", "LOCAL"
@@ -25,6 +28,8 @@ class LocalConnection(FakeSnowflakeConnection):
         self.open_transaction = False
         self.role, self.warehouse = ROLE, WAREHOUSE
         self.temporary = TemporaryTables(number)
+        self.stages = Stages(Path(instance.db_path or "."), number)
+        self.recent = Recent()
         self._idle: list[duckdb.DuckDBPyConnection] = []
         root = instance.duck_conn.cursor()
         self.reserved = _reserved(root)
@@ -77,6 +82,7 @@ class LocalConnection(FakeSnowflakeConnection):
                 return
             with suppress(duckdb.Error):  # a database that is gone has no tables of ours
                 self.temporary.drop(self._duck_conn)
+            self.stages.end()
             for duck in self._idle:
                 duck.close()
             super().close(retry)

@@ -12,11 +12,12 @@ from fakesnow.arrow import to_ipc
 from fakesnow.rowtype import describe_as_rowtype
 from sqlglot import exp
 
-from cortex_distill.local import binds
+from cortex_distill.local import binds, objects, staged, transfer
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import LocalCursor, Result
 from cortex_distill.local.execute import execute
 from cortex_distill.local.faults import Refused, as_refused
+from cortex_distill.local.recent import Kept
 from cortex_distill.local.results import describe, wire_table
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def run_statement(engine: "Engine", session: LocalConnection, body: Reply, key: 
         if body.get("describeOnly"):
             return _describe(session, sql, key)
         values, batch = binds.from_wire(bindings)
+        if (files := transfer.of_text(session, sql, values)) is not None:
+            return {"success": True, "data": {**_head(session, statement_type.UNKNOWN, [], key), **files}}
         if batch is not None:
             return _reply(session, _insert_many(engine, session, sql, batch, started), key)
         return _reply(session, execute(session, sql, values, engine.locks, started), key)
@@ -53,6 +56,7 @@ def _failed(error: Refused, key: str) -> Reply:
 
 def _reply(session: LocalConnection, result: Result, key: str) -> Reply:
     rowtype = describe_as_rowtype(list(result.columns))
+    session.recent.keep(key, Kept(result.table, tuple(str(kind) for _, kind, *_ in result.columns)))
     return {"success": True, "data": {**_head(session, result.kind, rowtype, key), **_rows(result, rowtype)}}
 
 
@@ -82,8 +86,11 @@ def _rows(result: Result, rowtype: list[Any]) -> Reply:
 def _describe(session: LocalConnection, sql: str, key: str) -> Reply:
     """The columns that a query would have; for other statements one column of the kind that they return."""
     with session.lane(transaction=False) as duck:
+        if objects.is_show(sql) and (shown := objects.run(session, duck, sql)) is not None:
+            return _reply(session, shown._replace(table=shown.table.slice(0, 0)), key)
         cursor = LocalCursor(session, duck)
         tree, count = cursor.prepared(sql)
+        staged.rewrite(tree, session, duck)
         kind = statement_type.statement_type_id(tree)
         tree = binds.fill(tree, [None] * count, count)
         if isinstance(tree, exp.Query):
