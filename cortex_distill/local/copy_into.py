@@ -50,7 +50,9 @@ def run(cursor: LocalCursor, session: LocalConnection, duck: duckdb.DuckDBPyConn
     copy = _read(session, sql)
     place = session.stages.place(copy.reference, session.database, session.schema)
     if place.owner not in (None, copy.table):
-        raise Refused("SQL compilation error:\nAccess to the stage area of another table is not allowed.", 1023, "42601")
+        raise Refused(
+            "SQL compilation error:\nAccess to the stage area of another table is not allowed.", 1023, "42601"
+        )
     stage = copy.reference[1:].split("/")[0]
     options = format_of(session, copy.options.get("FILE_FORMAT"), stage)
     target = _target(cursor, session, duck, copy)
@@ -73,8 +75,8 @@ def run(cursor: LocalCursor, session: LocalConnection, duck: duckdb.DuckDBPyConn
         for file, loaded in zip(files, done, strict=True):
             if loaded.status == "LOADED":
                 file.path.unlink(missing_ok=True)
-    report = rows_query(_REPORT, done) if done else "SELECT 'Copy executed with 0 files processed.' AS \"status\""
-    return cursor.answer(report)._replace(kind=statement_type.COPY)
+    answer = rows_query(_REPORT, done) if done else "SELECT 'Copy executed with 0 files processed.' AS \"status\""
+    return cursor.answer(answer)._replace(kind=statement_type.COPY)
 
 
 def _read(session: LocalConnection, sql: str) -> Copy:

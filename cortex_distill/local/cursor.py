@@ -12,7 +12,7 @@ from fakesnow.dialect import parse
 from sqlglot import exp
 from sqlglot import parse_one as parse_any
 
-from cortex_distill.local import binds, calls, commands, forget, staged
+from cortex_distill.local import binds, calls, commands, forget, naming, staged
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.functions import create_function
@@ -63,6 +63,7 @@ class LocalCursor(FakeSnowflakeCursor):
         if commands.set_variables(tree, self._conn, self._evaluate):
             return self.answer(commands.DONE)
         session = self._conn
+        naming.settle(tree, session, self._duck_conn)
         staged.rewrite(tree, session, self._duck_conn)
         session.temporary.rewrite(tree, self._duck_conn, session.database, session.schema)
         if isinstance(tree, exp.Create) and tree.kind == "FUNCTION":

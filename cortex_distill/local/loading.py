@@ -10,7 +10,6 @@ from fakesnow.dialect import parse_one
 from cortex_distill.local import calls, staged
 from cortex_distill.local.casting import Column, failure, value
 from cortex_distill.local.faults import Refused, unsupported
-from cortex_distill.local.staged import StagedFile
 from cortex_distill.local.file_formats import (
     check_escapes,
     csv_query,
@@ -20,6 +19,7 @@ from cortex_distill.local.file_formats import (
     literal,
     width,
 )
+from cortex_distill.local.staged import StagedFile
 
 if TYPE_CHECKING:
     from cortex_distill.local.copy_into import Copy
@@ -116,7 +116,9 @@ def _checked(
     first = _first(duck, target, staged_file, fits, rejected)
     if on_error == "ABORT_STATEMENT":
         where = f"  File '{staged_file.shown}', line {first.line}, character {first.character or 1}"
-        raise Refused(f"{first.error.message}\n{where}\n  Column {first.column}\n{_MORE}", first.error.code, first.error.state)
+        raise Refused(
+            f"{first.error.message}\n{where}\n  Column {first.column}\n{_MORE}", first.error.code, first.error.state
+        )
     kept = parsed - seen if on_error == "CONTINUE" else 0
     report = Loaded(
         staged_file.shown,
@@ -150,7 +152,9 @@ def _rejected(duck: duckdb.DuckDBPyConnection) -> dict[int, tuple[str, str]]:
     known = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors' AND temporary"
     if not duck.execute(known).fetchall():
         return {}
-    query = "SELECT line, max(error_type::VARCHAR), max(error_message) FROM temp.main.reject_errors GROUP BY 1 ORDER BY 1"
+    query = (
+        "SELECT line, max(error_type::VARCHAR), max(error_message) FROM temp.main.reject_errors GROUP BY 1 ORDER BY 1"
+    )
     return {int(line): (str(kind), str(message)) for line, kind, message in duck.execute(query).fetchall()}
 
 
@@ -171,7 +175,9 @@ def _first(
         if found:
             row, place = found[0][:2]
             fit = fits[place]
-            text = duck.execute(f'SELECT {fit.source}::VARCHAR FROM {staged_file.rows} WHERE "row" = ?', [row]).fetchall()
+            text = duck.execute(
+                f'SELECT {fit.source}::VARCHAR FROM {staged_file.rows} WHERE "row" = ?', [row]
+            ).fetchall()
             shown = f'"{target.shown}"["{fit.column.name}":{place + 1}]'
             line = staged_file.line_of(row, sorted(rejected))
             faults.append(_Fault(failure(text[0][0], fit.column), line, None, shown))
@@ -189,9 +195,7 @@ def _reader_fault(target: Target, line: int, kind: str, message: str) -> _Fault:
     return _Fault(Refused(message, 100144 if "ENCODING" in kind else 100016, "22000"), line, 1, f'"{target.shown}"[1]')
 
 
-def _read_csv(
-    duck: duckdb.DuckDBPyConnection, target: Target, staged_file: StagedFile, by_name: str
-) -> list[_Fit]:
+def _read_csv(duck: duckdb.DuckDBPyConnection, target: Target, staged_file: StagedFile, by_name: str) -> list[_Fit]:
     options, file = staged_file.options, staged_file.path
     if by_name == "NONE":
         pairs = {place: column for place, column in enumerate(target.columns, start=1)}

@@ -30,7 +30,9 @@ def query_of(session: LocalConnection, kind: str) -> tuple[str, str]:
         picked = f"* REPLACE (CASE WHEN name = {current} THEN 'Y' ELSE 'N' END AS is_current, '{ROLE}' AS owner)"
         return f"SELECT {picked} FROM {_FS}._fs_show_databases WHERE name <> 'SNOWFLAKE'", '"name"'
     if kind.endswith("KEYS"):
-        columns = "created_on database_name schema_name table_name column_name key_sequence constraint_name rely comment"
+        columns = (
+            "created_on database_name schema_name table_name column_name key_sequence constraint_name rely comment"
+        )
         if kind != "PRIMARY KEYS":
             raise unsupported(f"SHOW {kind}")
         return rows_query(dict.fromkeys(columns.split(), "VARCHAR"), []), '"table_name"'
@@ -44,7 +46,9 @@ def query_of(session: LocalConnection, kind: str) -> tuple[str, str]:
 def _seen(session: LocalConnection, source: str) -> str:
     """Without hidden schemas; the session's own temporary objects in the schema that they belong to."""
     own = f"{PREFIX}{session.number}_"
-    schema = f"CASE WHEN starts_with(schema_name, '{own}') THEN substr(schema_name, {len(own) + 1}) ELSE schema_name END"
+    schema = (
+        f"CASE WHEN starts_with(schema_name, '{own}') THEN substr(schema_name, {len(own) + 1}) ELSE schema_name END"
+    )
     hidden = f"starts_with(schema_name, '{PREFIX}') AND NOT starts_with(schema_name, '{own}')"
     where = f"schema_name NOT IN {_OWN_SCHEMAS} AND database_name NOT IN {_OWN_DATABASES} AND NOT ({hidden})"
     temporary = f", CASE WHEN starts_with(schema_name, '{own}') THEN 'TEMPORARY' ELSE kind END AS kind"
@@ -78,7 +82,9 @@ def _functions() -> str:
 
 def _variables(session: LocalConnection) -> str:
     kinds = dict.fromkeys(_SESSION_COLUMNS, "VARCHAR")
-    texts = {name: exp.maybe_parse(text, dialect="snowflake") for name, text in session.values.items()}
+    texts: dict[str, exp.Expr] = {
+        name: exp.maybe_parse(text, dialect="snowflake") for name, text in session.values.items()
+    }
     rows = [
         [str(session.number), None, None, name, value.name or value.sql("snowflake"), _kind(value), ""]
         for name, value in texts.items()

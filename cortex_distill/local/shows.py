@@ -32,7 +32,7 @@ def of_text(session: LocalConnection, sql: str) -> str | None:
     name = {"COLUMNS": "column_name", "PARAMETERS": "key"}.get(kind, "name")
     conditions = []
     if words.take("LIKE"):
-        conditions.append(f'"{name}" ILIKE {_literal(words)} ESCAPE \'\\\'')
+        conditions.append(f"\"{name}\" ILIKE {_literal(words)} ESCAPE '\\'")
     conditions += _place(session, words, kind)
     if words.take("STARTS", "WITH"):
         conditions.append(f'starts_with("{name}", {_literal(words)})')
@@ -86,7 +86,9 @@ def _place(session: LocalConnection, words: Wording, kind: str) -> list[str]:
 
 
 def _equal(parts: tuple[str, ...], kind: str) -> list[str]:
-    names = ("catalog_name", "schema_name") if kind == "USER FUNCTIONS" else ("database_name", "schema_name", "table_name")
+    names = (
+        ("catalog_name", "schema_name") if kind == "USER FUNCTIONS" else ("database_name", "schema_name", "table_name")
+    )
     return [
         f'"{name}" = {exp.Literal.string(part).sql("duckdb")}' for name, part in zip(names, parts, strict=False) if part
     ]

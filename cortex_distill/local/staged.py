@@ -32,17 +32,17 @@ def rewrite(tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConne
     """Replace what names staged files or earlier results by names that DuckDB knows."""
     for table in list(tree.find_all(exp.Table)):
         if reference := _reference(table):
-            _replace(table, _stage_view(table, reference, session, duck))
+            replace(table, _stage_view(table, reference, session, duck))
     for call in list(tree.find_all(exp.Anonymous)):
         if str(call.this).upper() == "LAST_QUERY_ID":
             call.replace(_last_query_id(call, session))
-    for call in list(tree.find_all(exp.TableFromRows)):
-        function = call.this
+    for rows in list(tree.find_all(exp.TableFromRows)):
+        function = rows.this
         name = str(function.this).upper() if isinstance(function, exp.Anonymous) else ""
         if name == "RESULT_SCAN":
-            _replace(call, _result(function.expressions[0], session, duck))
+            replace(rows, _result(function.expressions[0], session, duck))
         elif name == "INFER_SCHEMA":
-            _replace(call, _inferred(function, session, duck))
+            replace(rows, _inferred(function, session, duck))
 
 
 class StagedFile(NamedTuple):
@@ -68,7 +68,7 @@ def rewrite_one_file(tree: exp.Expr, file: StagedFile, duck: duckdb.DuckDBPyConn
     for table in list(tree.find_all(exp.Table)):
         if _reference(table):
             _positions(table, parquet=file.options["TYPE"] == "PARQUET")
-            _replace(table, view(of_file(file.path, file.name, file.options, duck), duck))
+            replace(table, view(of_file(file.path, file.name, file.options, duck), duck))
 
 
 def of_file(file: Path, name: str, options: dict[str, Any], duck: duckdb.DuckDBPyConnection) -> str:
@@ -133,7 +133,8 @@ def _is_first(node: exp.Expr) -> bool:
     return isinstance(place, exp.Parameter) and place.name == "1"
 
 
-def _replace(old: exp.Expr, new: exp.Table) -> None:
+def replace(old: exp.Expr, new: exp.Table) -> None:
+    """Let a name in a query be another; its alias stays."""
     if alias := old.args.get("alias"):
         new.set("alias", alias.copy())
     within = isinstance(old.parent, exp.Subquery)  # FROM (TABLE (…)), as Snowpark writes it

@@ -41,9 +41,7 @@ def of_text(session: LocalConnection, sql: str) -> str | None:
 def rows_query(columns: dict[str, str], rows: Sequence[Sequence[object]]) -> str:
     """DuckDB text with these rows; `columns` are names with types."""
     names = ", ".join(f"c{place}" for place in range(len(columns)))
-    typed = ", ".join(
-        f'CAST(c{place} AS {kind}) AS "{name}"' for place, (name, kind) in enumerate(columns.items())
-    )
+    typed = ", ".join(f'CAST(c{place} AS {kind}) AS "{name}"' for place, (name, kind) in enumerate(columns.items()))
     values = rows or [[None] * len(columns)]
     listed = ", ".join(f"({', '.join(exp.convert(cell).sql('duckdb') for cell in row)})" for row in values)
     return f"SELECT {typed} FROM (VALUES {listed}) AS _({names})" + ("" if rows else " WHERE false")
@@ -148,7 +146,7 @@ def _describe(session: LocalConnection, words: Wording) -> str | None:
     rows = [(key, _type_of(plain[key]), _shown(value), _shown(plain[key])) for key, value in given.items()]
     if kind == "stage":
         columns = {"parent_property": "VARCHAR", **columns}
-        rows = [("STAGE_FILE_FORMAT", *row) for row in rows]
+        return rows_query(columns, [("STAGE_FILE_FORMAT", *row) for row in rows])
     return rows_query(columns, rows)
 
 
@@ -230,4 +228,4 @@ def matching(names: list[str], pattern: Any) -> list[str]:
 
 
 def _status(message: str) -> str:
-    return f"SELECT {exp.Literal.string(message).sql('duckdb')} AS \"status\""
+    return f'SELECT {exp.Literal.string(message).sql("duckdb")} AS "status"'

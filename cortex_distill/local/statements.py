@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from fakesnow.arrow import to_ipc
 from fakesnow.rowtype import describe_as_rowtype
 from sqlglot import exp
 
-from cortex_distill.local import binds, objects, staged, transfer
+from cortex_distill.local import binds, naming, objects, staged, transfer
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import LocalCursor, Result
 from cortex_distill.local.execute import execute
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Reply = dict[str, Any]
 Started = Callable[[duckdb.DuckDBPyConnection], None]
+_CANCEL = re.compile(r"\s*select\s+system\$cancel_query\('([\w-]+)'\)\s*;?\s*", re.IGNORECASE)
 _LOG = logging.getLogger(__name__)
 
 
@@ -35,6 +37,11 @@ def run_statement(engine: "Engine", session: LocalConnection, body: Reply, key: 
         if body.get("describeOnly"):
             return _describe(session, sql, key)
         values, batch = binds.from_wire(bindings)
+        if (cancel := _CANCEL.fullmatch(sql)) is not None:
+            engine.protocol.running.interrupt(cancel[1])
+            with session.lane(transaction=False) as duck:
+                done = f"SELECT 'query [{cancel[1]}] terminated.' AS \"SYSTEM$CANCEL_QUERY\""
+                return _reply(session, LocalCursor(session, duck).answer(done), key)
         if (files := transfer.of_text(session, sql, values)) is not None:
             return {"success": True, "data": {**_head(session, statement_type.UNKNOWN, [], key), **files}}
         if batch is not None:
@@ -90,6 +97,7 @@ def _describe(session: LocalConnection, sql: str, key: str) -> Reply:
             return _reply(session, shown._replace(table=shown.table.slice(0, 0)), key)
         cursor = LocalCursor(session, duck)
         tree, count = cursor.prepared(sql)
+        naming.settle(tree, session, duck)
         staged.rewrite(tree, session, duck)
         kind = statement_type.statement_type_id(tree)
         tree = binds.fill(tree, [None] * count, count)

@@ -60,7 +60,7 @@ def _put(session: LocalConnection, words: Wording) -> Reply:
 
 def _there(source: str, folder: Path, *, compress: bool) -> Reply | None:
     """The reply if all files are staged already, which are then left alone; None if none is."""
-    paths = sorted(glob.glob(source)) or [source]
+    paths = sorted(glob.glob(source)) or [source]  # noqa: PTH207  the path is absolute and the client's own
     targets = [_target(path, compress=compress) for path in paths]
     known = [(folder / target).is_file() for target in targets]
     if not any(known):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlglot import exp, parse_one
-from sqlglot.tokens import TokenType
 from sqlglot.dialects import Snowflake
+from sqlglot.tokenizer_core import TokenType
 
 from cortex_distill.local.faults import Refused
 

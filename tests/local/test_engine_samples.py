@@ -110,7 +110,11 @@ def test_the_second_sample_builds_examples_tunes_and_scores_each_field(session, 
     ):  # fmt: skip
         rows(statement)
     rows("CREATE TABLE mails (id INT, mail STRING, place STRING, truck STRING)")
-    mails = [(i, f"In {p} by {t or 'no'} van", p, t) for i in range(20) for p, t in [(("Lyon", None), ("Oslo", "Blue"))[i % 2]]]
+    mails = [
+        (i, f"In {p} by {t or 'no'} van", p, t)
+        for i in range(20)
+        for p, t in [(("Lyon", None), ("Oslo", "Blue"))[i % 2]]
+    ]
     session.create_dataframe(mails, schema=["id", "mail", "place", "truck"]).write.mode("append").save_as_table("mails")
     examples = "SELECT mail AS prompt, BUILD_EXAMPLE(place, truck) AS completion FROM mails WHERE id % 10 "
     assert one("SELECT TRY_PARSE_JSON(BUILD_EXAMPLE(place, truck)):truck::STRING FROM mails WHERE id = 1") == "Blue"
