@@ -21,6 +21,9 @@ from cortex_distill.local.repair import repair
 from cortex_distill.local.results import Described, Plain, describe, query
 
 _SCOPED = re.compile(r"^(\s*create\s+(?:or\s+replace\s+)?)scoped\s+", re.IGNORECASE)
+_LATE_CONDITION = re.compile(  # CREATE TABLE x IF NOT EXISTS, as Snowpark writes it
+    r'^(\s*create\s+(?:\w+\s+)?table)\s+((?:"[^"]*"|[\w$.])+)\s+(if\s+not\s+exists)\b', re.IGNORECASE
+)
 _REFUSED = ("CALL", "EXECUTE", "COPY", "DECLARE", "LIST", "GET")
 TRANSACTION = (exp.Transaction, exp.Commit, exp.Rollback)
 
@@ -45,7 +48,7 @@ class LocalCursor(FakeSnowflakeCursor):
 
     def prepared(self, sql: str) -> tuple[exp.Expr, int]:
         """The parsed statement, session variables filled in, and the number of its binds, which are marked."""
-        text, count = binds.mark(_SCOPED.sub(r"\1", sql))
+        text, count = binds.mark(_LATE_CONDITION.sub(r"\1 \3 \2", _SCOPED.sub(r"\1", sql)))
         tree = _only(parse(text))
         if isinstance(tree, exp.Command) and str(tree.this).upper() in _REFUSED:
             raise unsupported(sql.strip().split("\n")[0][:200])

@@ -189,7 +189,8 @@ def _reader_fault(target: Target, line: int, kind: str, message: str) -> _Fault:
         found = re.findall(r"\d+", message)[-1]
         text = (
             f"Number of columns in file ({found}) does not match that of the corresponding table"
-            f" ({len(target.columns)}), use file format option error_on_column_count_mismatch=false to ignore this error"
+            f" ({len(target.columns)}), use file format option error_on_column_count_mismatch=false"
+            " to ignore this error"
         )
         return _Fault(Refused(text, 100080, "22000"), line, 1, f'"{target.shown}"[{found}]')
     return _Fault(Refused(message, 100144 if "ENCODING" in kind else 100016, "22000"), line, 1, f'"{target.shown}"[1]')
@@ -286,7 +287,8 @@ def _transformed(
     translated = cursor.translated(tree).sql("duckdb")
     kinds = [str(kind) for _, kind, *_ in duck.execute(f"DESCRIBE {translated}").fetchall()]
     if len(kinds) != len(target.columns):
-        message = f"SQL compilation error:\nInsert value list does not match column list expecting {len(target.columns)} but got {len(kinds)}"
+        counts = f"expecting {len(target.columns)} but got {len(kinds)}"
+        message = f"SQL compilation error:\nInsert value list does not match column list {counts}"
         raise Refused(message, 2020, "21S01")
     names = ", ".join(f"c{place}" for place in range(1, len(kinds) + 1))
     rows = f'SELECT *, row_number() OVER () AS "row" FROM ({translated}) AS _({names})'

@@ -37,10 +37,8 @@ def settle(tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConnec
 
 def _identifier(table: exp.Table) -> None:
     call = table.this
-    if not isinstance(call, exp.Anonymous) or str(call.this).upper() != "IDENTIFIER" or not call.expressions:
-        return
-    if call.expressions[0].is_string:
-        named = exp.to_table(call.expressions[0].name, dialect="snowflake")
+    if isinstance(call, exp.DynamicIdentifier) and isinstance(call.this, exp.Literal):
+        named = exp.to_table(call.this.name, dialect="snowflake")
         for key in ("this", "db", "catalog"):
             table.set(key, named.args.get(key))
 

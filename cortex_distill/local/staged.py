@@ -1,6 +1,7 @@
 """Staged files in a query: FROM @stage (FILE_FORMAT => …), INFER_SCHEMA, and RESULT_SCAN of an earlier statement.
 
-Each becomes a view or table of the DuckDB connection that the statement runs on. Source: docs: user-guide/querying-stage
+Each becomes a view or table of the DuckDB connection that the statement runs on.
+Source: docs: user-guide/querying-stage
 """
 
 import itertools

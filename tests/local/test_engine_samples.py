@@ -1,4 +1,4 @@
-"""Snowflake's two fine-tuning samples as pipelines, with tickets and words of our own. Source: cortex-facts 7.1, 7.2."""
+"""Snowflake's two fine-tuning samples as pipelines, with tickets and words of our own. Source: facts 7.1, 7.2."""
 
 import json
 import time
@@ -48,8 +48,10 @@ def tuned(session, name, train, validation):
 def test_the_notebooks_pipeline_from_a_staged_file_to_a_count_per_category(session, rows, provider, stage_of_tickets):
     provider.reply = answer
     session.query_tag = json.dumps({"origin": "our own sample"})
-    rows("CREATE OR REPLACE TABLE support_tickets (ticket_id VARCHAR(60), customer_name VARCHAR(60),"
-         " customer_email VARCHAR(60), service_type VARCHAR(60), request VARCHAR, contact_preference VARCHAR(60))")  # fmt: skip
+    columns = "ticket_id, customer_name, customer_email, service_type, request, contact_preference".replace(
+        ",", " VARCHAR,"
+    )
+    rows(f"CREATE OR REPLACE TABLE support_tickets ({columns} VARCHAR(60))")
     assert rows("COPY INTO support_tickets FROM @tickets_stage")[0][:4] == (
         "tickets_stage/tickets.csv.gz",
         "LOADED",
@@ -123,7 +125,7 @@ def test_the_second_sample_builds_examples_tunes_and_scores_each_field(session, 
     assert "MAIL_MODEL" in [row["name"].upper() for row in session.sql("SHOW MODELS").collect()]
     for name, model in (("base", STUDENT), ("tuned", job["model"])):
         rows(f"CREATE TABLE {name}_answers AS SELECT id, TRY_PARSE_JSON(SNOWFLAKE.CORTEX.COMPLETE('{model}',"
-             " CONCAT('Give place and truck as JSON. Mail: ', mail))) AS answer FROM mails WHERE id % 10 < 2")  # fmt: skip
+             " CONCAT('Give place and truck. Mail: ', mail))) AS answer FROM mails WHERE id % 10 < 2")  # fmt: skip
     scored = ("SELECT ACCURACY(a.answer:place::STRING, m.place), ACCURACY(a.answer:truck::STRING, m.truck)"
               " FROM {}_answers a JOIN mails m USING (id)")  # fmt: skip
     assert rows(scored.format("base")) == [(1, 0.5)]
