@@ -15,12 +15,13 @@ from sqlglot import exp
 
 from cortex_distill.local import stages
 from cortex_distill.local.casting import Column
+from cortex_distill.local.clauses import format_of, matching, reference, rows_query
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import LocalCursor, Result
 from cortex_distill.local.faults import Refused, unsupported
-from cortex_distill.local.loading import Loaded, Target, prepare
+from cortex_distill.local.fitting import Target
+from cortex_distill.local.loading import Loaded, prepare
 from cortex_distill.local.staged import StagedFile
-from cortex_distill.local.staging import format_of, matching, reference, rows_query
 from cortex_distill.local.wording import Wording
 
 _OPTIONS = ("FILE_FORMAT", "FILES", "PATTERN", "ON_ERROR", "PURGE", "FORCE", "MATCH_BY_COLUMN_NAME", "SIZE_LIMIT")
@@ -186,8 +187,8 @@ class _History:
     def note(self, file: Path, loaded: Loaded) -> None:
         """Remember it."""
         row = [
-            self._target.schema, self._key(file), self._target.name, loaded.status, loaded.rows_loaded, loaded.rows_parsed,
-            loaded.first_error, loaded.first_error_line, loaded.first_error_character,
+            self._target.schema, self._key(file), self._target.name, loaded.status, loaded.rows_loaded,
+            loaded.rows_parsed, loaded.first_error, loaded.first_error_line, loaded.first_error_character,
             loaded.first_error_column_name, loaded.errors_seen, loaded.error_limit,
         ]  # fmt: skip
         self._duck.execute(f"INSERT INTO {self._rows} VALUES (?, ?, ?, now(), ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)

@@ -130,7 +130,8 @@ def check_escapes(duck: duckdb.DuckDBPyConnection, file: Path, options: Mapping[
 
 
 def _lines(file: Path, options: Mapping[str, Any]) -> str:
-    how = f"{_WHOLE_LINES}, auto_detect = false, header = false, columns = {{'line': 'VARCHAR'}}, max_line_size = 16777216"
+    columns = "columns = {'line': 'VARCHAR'}, max_line_size = 16777216"
+    how = f"{_WHOLE_LINES}, auto_detect = false, header = false, {columns}"
     return f"SELECT line FROM read_csv({file_literal(file)}, {how}, compression = {literal(_compression(options))})"
 
 

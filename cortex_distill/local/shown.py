@@ -2,9 +2,10 @@
 
 from sqlglot import exp
 
+from cortex_distill.local.clauses import rows_query
 from cortex_distill.local.connection import ROLE, LocalConnection
 from cortex_distill.local.faults import unsupported
-from cortex_distill.local.staging import rows_query, show
+from cortex_distill.local.staging import show
 from cortex_distill.local.temporary import PREFIX
 
 _FS = "_fs_global._fs_information_schema"

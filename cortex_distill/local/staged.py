@@ -12,21 +12,16 @@ import duckdb
 from sqlglot import exp
 
 from cortex_distill.local import stages
+from cortex_distill.local.clauses import format_of, matching, rows_query
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.file_formats import check_escapes, csv_query, file_literal, json_query, literal, width
-from cortex_distill.local.staging import format_of, matching, rows_query
 from cortex_distill.local.wording import text_of
 
 _numbers = itertools.count(1)
 _TYPES = {
-    "BOOLEAN": "BOOLEAN",
-    "DOUBLE": "REAL",
-    "FLOAT": "REAL",
-    "BLOB": "BINARY",
-    "DATE": "DATE",
-    "VARCHAR": "TEXT",
-}
+    "BOOLEAN": "BOOLEAN", "DOUBLE": "REAL", "FLOAT": "REAL", "BLOB": "BINARY", "DATE": "DATE", "VARCHAR": "TEXT",
+}  # fmt: skip
 
 
 def rewrite(tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> None:

@@ -2,18 +2,17 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Sequence
 from email.utils import formatdate
 from typing import Any
 
 from sqlglot import exp
 
 from cortex_distill.local import stages
+from cortex_distill.local.clauses import format_of, full_name, matching, reference, rows_query
 from cortex_distill.local.connection import ROLE, LocalConnection
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.file_formats import complete
-from cortex_distill.local.wording import Wording, parts_of, text_of
+from cortex_distill.local.wording import Wording
 
 _STAGE_OPTIONS = ("URL", "FILE_FORMAT", "COMMENT", "ENCRYPTION", "DIRECTORY", "COPY_OPTIONS")
 _NO_ADDRESS = (
@@ -38,41 +37,6 @@ def of_text(session: LocalConnection, sql: str) -> str | None:
     return None
 
 
-def rows_query(columns: dict[str, str], rows: Sequence[Sequence[object]]) -> str:
-    """DuckDB text with these rows; `columns` are names with types."""
-    names = ", ".join(f"c{place}" for place in range(len(columns)))
-    typed = ", ".join(f'CAST(c{place} AS {kind}) AS "{name}"' for place, (name, kind) in enumerate(columns.items()))
-    values = rows or [[None] * len(columns)]
-    listed = ", ".join(f"({', '.join(exp.convert(cell).sql('duckdb') for cell in row)})" for row in values)
-    return f"SELECT {typed} FROM (VALUES {listed}) AS _({names})" + ("" if rows else " WHERE false")
-
-
-def format_of(session: LocalConnection, clause: Any, stage: str | None = None) -> dict[str, Any]:
-    """All options of FILE_FORMAT = (…) or = name; without a clause those of the stage, else CSV's own."""
-    if clause is None and stage is not None and stage != "~":
-        parts = parts_of(stage)
-        declared = None if parts[-1].startswith("%") else session.stages.settings("stage", _full(session, parts))
-        clause = (declared or {}).get("FILE_FORMAT")
-    if clause is None:
-        return complete({})
-    if isinstance(clause, str):
-        clause = {"FORMAT_NAME": clause}
-    if not isinstance(clause, dict):
-        raise unsupported(f"FILE_FORMAT = {clause}")
-    given = {key: value for key, value in clause.items() if key != "FORMAT_NAME"}
-    if name := clause.get("FORMAT_NAME"):
-        full = _full(session, parts_of(str(name)))
-        named = session.stages.settings("format", full)
-        if named is None:
-            raise stages.missing("format", full)
-        given = {**named["options"], **given}
-    return complete(given)
-
-
-def _full(session: LocalConnection, parts: tuple[str, ...]) -> tuple[str, str, str]:
-    return stages.full_name(parts, session.database, session.schema)
-
-
 def _kind(words: Wording) -> str | None:
     if words.take("STAGE"):
         return "stage"
@@ -87,7 +51,7 @@ def _create(session: LocalConnection, words: Wording) -> str | None:
     if kind is None:
         return None
     lenient = words.take("IF", "NOT", "EXISTS")
-    name = _full(session, words.name())
+    name = full_name(session, words.name())
     options: dict[str, Any] = words.options()
     words.end()
     if session.stages.settings(kind, name) is not None and not replace:
@@ -120,7 +84,7 @@ def _drop(session: LocalConnection, words: Wording) -> str | None:
     if kind is None:
         return None
     lenient = words.take("IF", "EXISTS")
-    name = _full(session, words.name())
+    name = full_name(session, words.name())
     words.end()
     if session.stages.settings(kind, name) is not None:
         session.stages.drop(kind, name)
@@ -134,7 +98,7 @@ def _describe(session: LocalConnection, words: Wording) -> str | None:
     kind = _kind(words)
     if kind is None:
         return None
-    name = _full(session, words.name())
+    name = full_name(session, words.name())
     words.end()
     settings = session.stages.settings(kind, name)
     if settings is None:
@@ -210,21 +174,6 @@ def _chosen(session: LocalConnection, words: Wording) -> tuple[stages.Place, lis
     if wrong := [name for name in options if name != "PATTERN"]:
         raise unsupported(f"{wrong[0]} of LIST or REMOVE")
     return place, matching(stages.files(place), options.get("PATTERN"))
-
-
-def reference(words: Wording) -> str:
-    """A stage reference, bare or in quotes; a syntax error if none is next."""
-    word = words.next()
-    text = text_of(word.text) if word.kind == "text" else word.text
-    if not text.startswith("@"):
-        words.at -= 1
-        raise words.error()
-    return text
-
-
-def matching(names: list[str], pattern: Any) -> list[str]:
-    """Those that PATTERN, a regular expression for the whole name, lets through."""
-    return names if pattern is None else [name for name in names if re.fullmatch(str(pattern), name)]
 
 
 def _status(message: str) -> str:

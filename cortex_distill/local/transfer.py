@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from cortex_distill.local import stages
+from cortex_distill.local.clauses import matching, reference
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.faults import Refused, unsupported
-from cortex_distill.local.staging import matching, reference
 from cortex_distill.local.wording import Wording, bound, text_of
 
 Reply = dict[str, Any]
