@@ -35,7 +35,7 @@ def of_text(sql: str, session: "LocalConnection") -> str | None:
         return DONE
     if _NOTHING_TO_DO.match(sql):
         return DONE
-    if (shown := session.parameters.shown(sql) or show_models(sql, session)) is not None:
+    if (shown := show_models(sql, session)) is not None:
         return shown
     return DONE if session.parameters.alter(sql.strip()) else None
 

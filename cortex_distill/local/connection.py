@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,6 +13,7 @@ from fakesnow.instance import FakeSnow
 from cortex_distill.local.calls import LANE
 from cortex_distill.local.journal import CURRENT, Asked, Journal
 from cortex_distill.local.session_parameters import Parameters
+from cortex_distill.local.stages import Stages
 from cortex_distill.local.temporary import TemporaryTables
 
 ROLE, WAREHOUSE, USER = "LOCAL", "LOCAL", "LOCAL"
@@ -29,6 +31,7 @@ class LocalConnection(FakeSnowflakeConnection):
         self.statements = 0  # under way
         self.role, self.warehouse = ROLE, WAREHOUSE
         self.temporary = TemporaryTables(number)
+        self.stages = Stages(Path(instance.db_path or "."), number)
         self._idle: list[tuple[str, duckdb.DuckDBPyConnection]] = []
         self._own, root = self._lane(instance.duck_conn)
         self.reserved = _reserved(root)
@@ -110,6 +113,7 @@ class LocalConnection(FakeSnowflakeConnection):
                 return
             with suppress(duckdb.Error):  # a database that is gone has no tables of ours
                 self.temporary.drop(self._duck_conn)
+            self.stages.end()
             for lane, duck in self._idle:
                 self.journal.drop(lane)
                 duck.close()

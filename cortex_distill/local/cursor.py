@@ -11,7 +11,17 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from sqlglot import parse_one as parse_any
 
-from cortex_distill.local import binds, calls, commands, repair_numbers, scripting, statement_rules
+from cortex_distill.local import (
+    binds,
+    calls,
+    commands,
+    forget,
+    naming,
+    repair_numbers,
+    scripting,
+    staged,
+    statement_rules,
+)
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.dialect import parse
 from cortex_distill.local.faults import Refused, as_refused, unsupported
@@ -77,6 +87,8 @@ class LocalCursor(FakeSnowflakeCursor):
         if commands.set_variables(tree, self._conn, self._evaluate):
             return self.answer(commands.DONE)
         session = self._conn
+        naming.settle(tree, session, self._duck_conn)
+        staged.rewrite(tree, session, self._duck_conn)
         if session.open_transaction and isinstance(tree, exp.Transaction):
             return self.answer(commands.DONE)  # a second BEGIN is ignored
         if session.open_transaction and isinstance(tree, statement_rules.DDL):  # DDL commits what is open
@@ -96,6 +108,8 @@ class LocalCursor(FakeSnowflakeCursor):
         self._run_translated(tree)
         if is_copy:
             self._copy_constraints(tree)
+        if isinstance(tree, exp.Drop | exp.TruncateTable):
+            forget.forget(tree, session, self._duck_conn)
         if isinstance(tree, TRANSACTION):
             session.open_transaction = isinstance(tree, exp.Transaction)
         return self.result(kind)

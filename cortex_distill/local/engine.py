@@ -21,6 +21,7 @@ from cortex_distill.local.journal import Journal, Statement
 from cortex_distill.local.locks import Locks
 from cortex_distill.local.protocol import Protocol
 from cortex_distill.local.providers import Provider
+from cortex_distill.local.stages import forget_sessions
 from cortex_distill.local.temporary import PREFIX
 from cortex_distill.local.transport import in_process
 from cortex_distill.local.tuning_data import TuningData
@@ -48,6 +49,7 @@ class Engine:
         except duckdb.IOException as error:
             duck.close()
             raise _in_use(self.home, error) from error
+        forget_sessions(self.home)
         self._define(duck)
         self.protocol = Protocol(self)
 

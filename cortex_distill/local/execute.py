@@ -7,11 +7,12 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from cortex_distill.local import binds, commands
+from cortex_distill.local import binds, commands, objects
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import TRANSACTION, LocalCursor, Result
 from cortex_distill.local.journal import CURRENT
 from cortex_distill.local.locks import Locks
+from cortex_distill.local.wording import bound
 
 PATIENCE = 30.0  # seconds that a statement waits for a concurrent writer, as Snowflake queues on a table's lock
 
@@ -20,6 +21,11 @@ def execute(
     session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]
 ) -> Result:
     """Run one statement on a session. `started` is told the DuckDB connection, so that it can be interrupted."""
+    if objects.is_own(sql):
+        with session.lane(transaction=False) as duck:
+            started(duck)
+            if (done := objects.run(session, duck, bound(sql, values))) is not None:
+                return done
     if (simple := commands.of_text(sql, session)) is not None:
         with session.lane(transaction=False) as duck:
             return LocalCursor(session, duck).answer(simple)

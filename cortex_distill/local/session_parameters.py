@@ -13,7 +13,6 @@ _LONGEST = 604_800  # seconds, seven days; docs: sql-reference/parameters, STATE
 _STATEMENT = re.compile(r"alter\s+session\s+(set|unset)\s+(.*?)\s*;?\s*", re.IGNORECASE | re.DOTALL)
 _ASSIGNMENT = re.compile(r"(\w+)\s*=\s*('(?:''|\\.|[^'\\])*'|\$\$.*?\$\$|[\w.+:-]+)\s*,?\s*", re.DOTALL)
 _PASSED_ON = {"AUTOCOMMIT", "TIMEZONE"}  # fakesnow's own
-_SHOW = re.compile(r"\s*show\s+parameters\s+like\s+'([^']+)'.*", re.IGNORECASE | re.DOTALL)
 
 
 class Parameters:
@@ -69,17 +68,13 @@ class Parameters:
             self.set(name, _literal(text))
         return True
 
-    def shown(self, sql: str) -> str | None:
-        """SHOW PARAMETERS LIKE '<one of ours>' as a query; None for any other statement."""
-        found = _SHOW.fullmatch(sql)
-        defaults = {"QUERY_TAG": "", "LOCAL_MODELS_AS_OF": "", "STATEMENT_TIMEOUT_IN_SECONDS": "0"}
-        if found is None or (name := found[1].upper()) not in defaults:
-            return None
-        value = exp.Literal.string(self._set.get(name, defaults[name])).sql("duckdb")
-        level = "SESSION" if name in self._set or name == "QUERY_TAG" else ""
-        return (
-            f"""SELECT '{name}' AS "key", {value} AS "value", '{defaults[name]}' AS "default", '{level}' AS "level" """
-        )
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Key, value, default and level of each, for SHOW PARAMETERS."""
+        defaults = {"LOCAL_MODELS_AS_OF": "", "QUERY_TAG": "", "STATEMENT_TIMEOUT_IN_SECONDS": "0"}
+        return [
+            (name, self._set.get(name, default), default, "SESSION" if name in self._set else "")
+            for name, default in defaults.items()
+        ]
 
 
 def day_of(text: str) -> date:

@@ -15,6 +15,9 @@ _PROPERTIES = (exp.DynamicProperty, exp.StreamingTableProperty, exp.ExternalProp
 
 _START = re.compile(r"^\s*start\s+transaction\b", re.IGNORECASE)
 _SCOPED = re.compile(r"^(\s*create\s+(?:or\s+replace\s+)?)scoped\s+", re.IGNORECASE)
+_LATE_CONDITION = re.compile(  # CREATE TABLE x IF NOT EXISTS, as Snowpark writes it
+    r'^(\s*create\s+(?:\w+\s+)?table)\s+((?:"[^"]*"|[\w$.])+)\s+(if\s+not\s+exists)\b', re.IGNORECASE
+)
 _PARAMETER = re.compile(r"\btry_parse_json\s*\(.*,\s*'d'\s*\)", re.IGNORECASE | re.DOTALL)
 
 
@@ -22,7 +25,7 @@ def parsable(sql: str) -> str:
     """The text as the parser understands it. Raises for what the parser would leave out without a word."""
     if _PARAMETER.search(sql):
         raise unsupported("TRY_PARSE_JSON with the parameter 'd'; PARSE_JSON takes it")
-    return _START.sub("BEGIN TRANSACTION", _SCOPED.sub(r"\1", sql))
+    return _START.sub("BEGIN TRANSACTION", _LATE_CONDITION.sub(r"\1 \3 \2", _SCOPED.sub(r"\1", sql)))
 
 
 def check(tree: exp.Expr) -> None:

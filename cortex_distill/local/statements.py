@@ -12,7 +12,7 @@ from fakesnow.arrow import to_ipc
 from fakesnow.rowtype import describe_as_rowtype
 from sqlglot import exp
 
-from cortex_distill.local import binds
+from cortex_distill.local import binds, naming, objects, staged, transfer
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import LocalCursor, Result
 from cortex_distill.local.execute import execute
@@ -37,6 +37,8 @@ def run_statement(engine: "Engine", session: LocalConnection, body: Reply, state
         result = None
         if body.get("describeOnly"):
             reply = _describe(session, sql, key)
+        elif (files := _transferred(session, sql, body)) is not None:
+            reply = {"success": True, "data": {**_head(session, statement_type.UNKNOWN, [], key), **files}}
         else:
             result = _result(engine, session, statement, body.get("bindings") or {})
             reply = _reply(session, result, key)
@@ -49,6 +51,13 @@ def run_statement(engine: "Engine", session: LocalConnection, body: Reply, state
         reply = _failed(refused, key)
     engine.end(statement, result, refused)
     return reply
+
+
+def _transferred(session: LocalConnection, sql: str, body: Reply) -> Reply | None:
+    """What PUT and GET answer: the client copies the files; None for any other statement."""
+    if not transfer.is_transfer(sql):
+        return None
+    return transfer.of_text(session, sql, binds.from_wire(body.get("bindings") or {})[0])
 
 
 def _result(engine: "Engine", session: LocalConnection, statement: Statement, bindings: Reply) -> Result:
@@ -95,8 +104,12 @@ def _rows(result: Result, rowtype: list[Any]) -> Reply:
 def _describe(session: LocalConnection, sql: str, key: str) -> Reply:
     """The columns that a query would have; for other statements one column of the kind that they return."""
     with session.lane(transaction=False) as duck:
+        if objects.is_show(sql) and (shown := objects.run(session, duck, sql)) is not None:
+            return _reply(session, shown._replace(table=shown.table.slice(0, 0)), key)
         cursor = LocalCursor(session, duck)
         tree, count = cursor.prepared(sql)
+        naming.settle(tree, session, duck)
+        staged.rewrite(tree, session, duck)
         kind = statement_type.statement_type_id(tree)
         tree = binds.fill(tree, [None] * count, count)
         if isinstance(tree, exp.Query):
