@@ -80,9 +80,9 @@ def _run(cursor, case):
     expected = case.get("error")
     done = 0
     try:
-        for done, statement in enumerate(statements):
+        for statement in statements:
             cursor.execute(statement)
-        done = len(statements)
+            done += 1
         rows = cursor.execute(case["sql"], case.get("binds")).fetchall()
     except ProgrammingError as error:
         if expected is None or (done < len(statements) and expected.get("text") != REFUSAL):
