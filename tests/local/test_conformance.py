@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from snowflake.connector import ProgrammingError, connect
+from snowflake.connector import DatabaseError, connect
 
 from cortex_distill.local.engine import Engine
 from cortex_distill.local.engines import provider_of
@@ -84,7 +84,7 @@ def _run(cursor, case):
             cursor.execute(statement)
             done += 1
         rows = cursor.execute(case["sql"], case.get("binds")).fetchall()
-    except ProgrammingError as error:
+    except DatabaseError as error:
         if expected is None or (done < len(statements) and expected.get("text") != REFUSAL):
             return f"{error}, in {(*statements, case['sql'])[done]}"
         return wrong_error(error, expected)
