@@ -1,0 +1,100 @@
+"""Statements with the results that Snowflake documents: on the local engine, or on an account (`pytest -m snowflake`).
+
+The cases are in conformance/*.yaml, by topic; conformance/README.md says what a case may hold and how cells compare.
+An account is the connection named in DISTILL_TEST_CONNECTION; every case makes, and drops, a schema of its own there.
+"""
+
+import os
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import yaml
+from snowflake.connector import DatabaseError, connect
+
+from cortex_distill.local.engine import Engine
+from cortex_distill.local.engines import provider_of
+from tests.local.conformance.compare import EXPECTATIONS, REFUSAL, difference_of, wrong_error
+
+FOLDER = Path(__file__).parent / "conformance"
+CASES = [case for file in sorted(FOLDER.glob("*.yaml")) for case in yaml.safe_load(file.read_text("utf-8"))]
+KEYS = EXPECTATIONS | {"id", "sql", "setup", "binds", "source", "local", "local_differs", "account"}
+
+
+@pytest.fixture(scope="session")
+def simulated_engine(tmp_path_factory):
+    engine = Engine(tmp_path_factory.mktemp("conformance") / "home", provider_of("simulated"), "LOCAL_SIMULATED")
+    yield engine
+    engine.close()
+
+
+@contextmanager
+def in_process(request):
+    """A connection to the local engine, in a schema of its own."""
+    connection = request.getfixturevalue("simulated_engine").connect("CONFORMANCE", f"S{uuid4().hex}".upper())
+    yield connection
+    connection.close()
+
+
+@contextmanager
+def account(request):
+    """A connection to an account; the case's schema goes when the case ends."""
+    name = os.environ.get("DISTILL_TEST_CONNECTION")
+    if not name or "snowflake" not in request.config.getoption("-m"):
+        pytest.skip("an account is asked with -m snowflake and DISTILL_TEST_CONNECTION=<name of a connection> only")
+    schema = f"DISTILL_CONFORMANCE_{uuid4().hex}".upper()
+    with connect(connection_name=name, paramstyle="qmark") as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA {schema}")
+        try:
+            yield connection
+        finally:
+            cursor.execute("ROLLBACK")
+            cursor.execute(f"DROP SCHEMA {schema}")
+
+
+@pytest.fixture(params=[in_process, pytest.param(account, marks=pytest.mark.snowflake)], ids=lambda one: one.__name__)
+def transport(request):
+    """Where the statements go: (is it an account, connection)."""
+    with request.param(request) as connection:
+        yield request.param is account, connection
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_a_statement_answers_as_documented(transport, case):
+    on_account, connection = transport
+    if on_account and "account" in case:
+        pytest.skip(case["account"])
+    refused = not on_account and case.get("local") == "refused"
+    found = _run(connection.cursor(), {**case, "error": {"text": REFUSAL}} if refused else case)
+    if "local_differs" in case and not on_account:
+        assert found, f"it no longer differs: drop local_differs ({case['local_differs']})"
+    else:
+        assert not found, f"{case['source']}: {found}"
+
+
+def _run(cursor, case):
+    """What is not as the case says; None if all is. A refusal may come from the setup, an error may not."""
+    statements = [one.replace("{files}", str(FOLDER / "files")) for one in case.get("setup", [])]
+    expected = case.get("error")
+    done = 0
+    try:
+        for statement in statements:
+            cursor.execute(statement)
+            done += 1
+        rows = cursor.execute(case["sql"], case.get("binds")).fetchall()
+    except DatabaseError as error:
+        if expected is None or (done < len(statements) and expected.get("text") != REFUSAL):
+            return f"{error}, in {(*statements, case['sql'])[done]}"
+        return wrong_error(error, expected)
+    return difference_of(cursor, case, rows) if expected is None else f"no error, but {rows}"
+
+
+def test_every_case_is_whole_and_has_a_name_of_its_own():
+    assert len({case["id"] for case in CASES}) == len(CASES) >= 260
+    for case in CASES:
+        assert case.keys() <= KEYS, case["id"]
+        assert len(case.keys() & EXPECTATIONS) == 1, case["id"]
+        assert re.match(r"docs: [\w/$.-]+|cortex-facts \d", case["source"]), case["id"]
+        assert case.get("local", "refused") == "refused", case["id"]
