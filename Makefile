@@ -37,7 +37,7 @@ test: install  ## Everything that CI runs: lint, types, tests
 check: install  ## Lint, types and the fast tests only
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -m "not slow and not snowflake"
 
 schema: install  ## Write configs/experiment.schema.json from the models
 	$(BIN)/python -m cortex_distill.schema
