@@ -1,13 +1,22 @@
 """A connection of ours to an engine behind a port, which can be opened again when that engine has died."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import stamina
 from snowflake.connector.auth import AuthByDefault
+from snowflake.connector.errors import DatabaseError
 
+from cortex_distill.local.protocol import GONE
 from cortex_distill.local.service import client
 from cortex_distill.local.transport import LocalClient
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether the engine ended between our finding it and the login."""
+    return isinstance(error, DatabaseError) and error.errno == int(str(GONE["code"]))
 
 
 class ServiceConnection(LocalClient):
@@ -16,10 +25,11 @@ class ServiceConnection(LocalClient):
     def __init__(self, home: Path, models: str, database: str, schema: str, as_of: str | None) -> None:
         self._home, self._models, self._place = home, models, (database, schema)
         self._opening, self._opened = threading.Lock(), 1
-        super().__init__(None, as_of=as_of, **self._parameters())
+        self._log_in(lambda found: super(ServiceConnection, self).__init__(None, as_of=as_of, **found))
 
-    def _parameters(self) -> dict[str, Any]:
-        return client.find_or_start(self._home, self._models).parameters(*self._place)
+    @stamina.retry(on=_is_gone, attempts=5, timeout=None, wait_initial=0.1)
+    def _log_in(self, connect: Callable[[dict[str, Any]], None]) -> None:
+        connect(client.find_or_start(self._home, self._models).parameters(*self._place))
 
     @property
     def opened(self) -> int:
@@ -34,7 +44,6 @@ class ServiceConnection(LocalClient):
         """
         with self._opening:
             if self._opened == opened:
-                parameters = self._parameters()
                 # the connector would log in with the first password again, which it has forgotten
-                self.connect(**parameters, auth_class=AuthByDefault(parameters["password"]))
+                self._log_in(lambda found: self.connect(**found, auth_class=AuthByDefault(found["password"])))
                 self._opened += 1
