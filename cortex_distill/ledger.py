@@ -18,7 +18,7 @@ from uuid import uuid4
 import stamina
 
 from cortex_distill.errors import SetupError
-from cortex_distill.session import SqlError, execute
+from cortex_distill.session import SESSION_GONE, SqlError, execute
 from cortex_distill.sql import Sql, identifier, literal, object_literal
 from cortex_distill.transient import is_transient_sql
 
@@ -141,7 +141,7 @@ def _statements(session: Session, run_id: str, ask_id: str, wanted: Ask, calls: 
             try:
                 list(pool.map(lambda insert: execute(session, insert), inserts))
             except SqlError as error:
-                if error.transient:
+                if error.transient and error.code != SESSION_GONE:  # whose temporary tables are gone, too
                     raise _Throttled(str(error)) from error
                 raise
             done = bounds[-1][1] - first

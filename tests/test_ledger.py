@@ -8,7 +8,7 @@ import stamina
 from cortex_distill import ledger
 from cortex_distill.errors import SetupError
 from cortex_distill.ledger import Ask
-from cortex_distill.session import SqlError, execute
+from cortex_distill.session import SESSION_GONE, SqlError, execute
 from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
 
@@ -168,6 +168,22 @@ def test_a_statement_that_fails_for_good_is_sent_once(session, ask, monkeypatch)
     with pytest.raises(SqlError, match="Insufficient privileges"):
         ask(["money back"])
     assert len(sent) == 1
+
+
+def test_a_session_that_is_gone_ends_the_ask_for_its_task_to_begin_again(session, ask, monkeypatch):
+    real, sent = ledger.execute, []
+
+    def gone(session, statement):
+        if statement.text.lstrip().startswith("INSERT INTO COMPLETIONS"):
+            sent.append(statement)
+            raise SqlError("Session no longer exists", SESSION_GONE)
+        return real(session, statement)
+
+    monkeypatch.setattr(ledger, "execute", gone)
+    with pytest.raises(SqlError) as failure:
+        ask(["money back"])
+    assert failure.value.transient
+    assert len(sent) == 1  # the temporary tables that a second try would read are gone
 
 
 HOSTILE = ["{{ 7*7 }}", "it's", 'say "no"', r"C:\new\table", "$$", "a ? b", "'); DROP TABLE x; --"]

@@ -7,7 +7,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from fakesnow.transforms.transforms import SERVER_VERSION
 
@@ -16,17 +16,15 @@ from cortex_distill.local.faults import Refused
 from cortex_distill.local.journal import Statement
 from cortex_distill.local.running import Running
 from cortex_distill.local.statements import run_statement
+from cortex_distill.local.wire import GONE, Reply, Request, token_of
 
 if TYPE_CHECKING:
     from cortex_distill.local.engine import Engine
 
-Reply = dict[str, Any]
-_TOKEN = re.compile(r'Snowflake Token="(.*)"')
 _RESULT = re.compile(r"/queries/([^/]+)/result")
 _MONITOR = re.compile(r"/monitoring/queries/(.+)")
 _ABORT = re.compile(r"/queries/([^/]+)/abort-request")
 _RESULT_SCAN = re.compile(r"\s*select \* from table\(result_scan\('([^']+)'\)\)\s*", re.IGNORECASE)
-GONE = {"success": False, "code": "390111", "message": "Session no longer exists. New login required.", "data": None}
 _DENIED = {"success": False, "code": "390100", "message": "Incorrect username or password was specified.", "data": None}
 _CLOSING = {"success": False, "code": "390111", "message": "The local engine is stopping.", "data": None}
 _OK = {"success": True, "data": None}
@@ -42,21 +40,6 @@ _PARAMETERS: dict[str, Any] = {
     "PYTHON_SNOWPARK_ENABLE_THREAD_SAFE_SESSION": True,
     "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "arrow",
 }
-
-
-class Request(NamedTuple):
-    """One HTTP request."""
-
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-
-def token_of(request: Request) -> str:
-    """The session's token in a request, or an empty text."""
-    found = _TOKEN.search(request.headers.get("Authorization") or "")
-    return found[1] if found else ""
 
 
 class Protocol:

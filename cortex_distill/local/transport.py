@@ -6,7 +6,7 @@ Both lean on one private attribute: the connector's maker of HTTP adapters.
 import io
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from snowflake.connector import SnowflakeConnection
@@ -14,13 +14,16 @@ from snowflake.connector.vendored.requests.adapters import HTTPAdapter
 from snowflake.connector.vendored.requests.exceptions import ConnectionError as NoConnection
 from snowflake.connector.vendored.requests.models import PreparedRequest, Response
 
-from cortex_distill.local.protocol import GONE, Protocol, Request
+from cortex_distill.local.wire import GONE, Request
+
+if TYPE_CHECKING:
+    from cortex_distill.local.protocol import Protocol  # which loads DuckDB; a client on a port needs none
 
 
 class _InProcess(HTTPAdapter):
     """Carries a request to an engine of this process: no socket, no port."""
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: "Protocol") -> None:
         self._protocol = protocol
         super().__init__()  # type: ignore[no-untyped-call]
 
@@ -68,7 +71,7 @@ def _response(request: PreparedRequest, reply: dict[str, Any]) -> Response:
 class LocalClient(SnowflakeConnection):
     """A genuine connection, to an engine of this process if one is given, else to the host and port of `parameters`."""
 
-    def __init__(self, engine: Protocol | None, /, as_of: str | None = None, **parameters: Any) -> None:
+    def __init__(self, engine: "Protocol | None", /, as_of: str | None = None, **parameters: Any) -> None:
         os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else it asks 169.254.169.254
         self._local_protocol = engine
         day = {"LOCAL_MODELS_AS_OF": as_of} if as_of else {}
@@ -91,7 +94,7 @@ class LocalClient(SnowflakeConnection):
         self.__dict__["_local_session_manager"] = manager
 
 
-def in_process(protocol: Protocol, account: str, database: str, schema: str, as_of: str | None) -> LocalClient:
+def in_process(protocol: "Protocol", account: str, database: str, schema: str, as_of: str | None) -> LocalClient:
     """A connection to an engine of this process. `as_of`: session parameter LOCAL_MODELS_AS_OF."""
     place = {"host": "local.invalid", "port": 80, "protocol": "http", "user": "local", "password": "local"}
     return LocalClient(protocol, as_of=as_of, account=account, database=database, schema=schema, **place)

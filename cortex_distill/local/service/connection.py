@@ -9,14 +9,14 @@ import stamina
 from snowflake.connector.auth import AuthByDefault
 from snowflake.connector.errors import DatabaseError
 
-from cortex_distill.local.protocol import GONE
 from cortex_distill.local.service import client
 from cortex_distill.local.transport import LocalClient
+from cortex_distill.local.wire import GONE
 
 
 def _is_gone(error: Exception) -> bool:
     """Whether the engine ended between our finding it and the login."""
-    return isinstance(error, DatabaseError) and error.errno == int(str(GONE["code"]))
+    return isinstance(error, DatabaseError) and error.errno == int(GONE["code"])
 
 
 class ServiceConnection(LocalClient):
