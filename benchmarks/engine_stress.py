@@ -105,7 +105,7 @@ def accounted_for(home: Path, processes: int, threads: int, rounds: int) -> list
 
 def writer(home: Path, name: str, answered: Path) -> None:
     """One client process: insert rows for ever, and note those whose INSERT was answered."""
-    os.environ["DISTILL_MODELS"] = "simulated"
+    os.environ |= {"DISTILL_MODELS": "simulated", "DISTILL_IN_PROCESS": "0"}
     session = open_session("local", home=home)
     with answered.open("a") as notes:
         number = 0
@@ -168,7 +168,8 @@ def _wait_until_all_write(folder: Path, running: list[subprocess.Popen]) -> None
     names = [one.args[-2] for one in running]
     before = {name: _size(folder / name) for name in names}
     give_up = time.monotonic() + 60
-    while time.monotonic() < give_up and any(_size(folder / name) == before[name] for name in names):
+    alive = all(one.poll() is None for one in running)
+    while alive and time.monotonic() < give_up and any(_size(folder / name) == before[name] for name in names):
         time.sleep(0.1)
 
 

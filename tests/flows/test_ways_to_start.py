@@ -1,13 +1,21 @@
-"""Command line, deployment and direct call are three ways to one result."""
+"""Command line, deployment and direct call are three ways to one result; and a run outlives its engine.
+
+Here the local engine is what users have: a process of its own.
+"""
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from prefect.settings import get_current_settings
+
+from cortex_distill.local.service import client, door
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "configs/support_tickets.yaml"
@@ -29,15 +37,44 @@ def run(prefect_server, tmp_path):
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "DISTILL_HOME": str(tmp_path / "engine"),
         "DISTILL_MODELS": "simulated",
+        "DISTILL_IN_PROCESS": "0",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
 
-    def run_one(*command):
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    def run_one(*command, **variables):
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment | variables, capture_output=True, text=True, timeout=300
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    return run_one
+    yield run_one
+    client.stop(tmp_path / "engine", 0)
+
+
+def kill_engine_at_work(home):
+    """Kill -9 the engine of the folder while a statement runs on it."""
+    give_up = time.monotonic() + 120
+    while time.monotonic() < give_up:
+        found = door.read(home)
+        status = client.ask(found, "status") if found else None
+        if status and status["statements"]:
+            os.kill(status["pid"], signal.SIGKILL)
+            return
+        time.sleep(0.05)
+    raise AssertionError("no statement was seen at work")
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_when_its_engine_is_killed(run, tmp_path):
+    with ThreadPoolExecutor() as pool:
+        killing = pool.submit(kill_engine_at_work, tmp_path / "engine")
+        printed = run(
+            "distill", "run", CONFIG, "--set", "generate.per_category=6", DISTILL_MODELS="simulated:latency_ms=20"
+        )
+        killing.result()
+    assert "Tickets: 30 asked for → 30 written" in printed
+    assert (tmp_path / "engine" / door.LOG).read_text().count(" serves ") == 2
 
 
 @pytest.mark.slow
