@@ -1,22 +1,10 @@
-"""Snowflake Scripting read: the text of a block becomes a small tree, before anything of it runs.
+"""The tree of a Snowflake Scripting block: what its text becomes before anything of it runs.
 
 Source: docs: developer-guide/snowflake-scripting and sql-reference/snowflake-scripting.
 """
 
-import re
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
-
-from cortex_distill.local.faults import Refused, unsupported
-from cortex_distill.local.wording import text_of
-
-_WORD = re.compile(
-    r"""(?P<space>\s+|--[^\n]*|//[^\n]*|/\*.*?\*/)|(?P<text>'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$)
-    |(?P<name>"(?:[^"]|"")*"|[^\W\d][\w$]*|\$\w+)|(?P<number>\d[\w.]*)|(?P<sign>:=|::|=>|.)""",
-    re.VERBOSE | re.DOTALL,
-)
-_OF_THE_LAST = re.compile(r"LAST_QUERY_ID|RESULT_SCAN|SQLID", re.IGNORECASE)
-_UNKNOWN = ("AWAIT", "CANCEL", "OPEN", "FETCH", "CLOSE", "ASYNC", "PROCEDURE", "CALL", "PUT", "GET")
+from typing import NamedTuple
 
 
 class Word(NamedTuple):
@@ -140,89 +128,3 @@ class Block(NamedTuple):
 
 
 Node = Sql | Immediate | Declare | Cursor | Fault | Assign | Branch | Loop | Leave | Return | Raise | Block
-
-
-def words_of(source: str) -> list[Word]:
-    """The tokens of a text, without space and comments."""
-    found = (Word(str(match.lastgroup), match[0], match.start()) for match in _WORD.finditer(source))
-    return [word for word in found if word.kind != "space"]
-
-
-class Reader:
-    """Words read from left to right."""
-
-    def __init__(self, source: str, words: Sequence[Word]) -> None:
-        self.source, self.words, self.at = source, words, 0
-
-    def peek(self, ahead: int = 0) -> str:
-        """The word at that distance, in capitals; nothing at the end."""
-        at = self.at + ahead
-        return self.words[at].text.upper() if at < len(self.words) else ""
-
-    def take(self, *words: str) -> bool:
-        """Step over these words if they are next."""
-        if [self.peek(ahead) for ahead in range(len(words))] != list(words):
-            return False
-        self.at += len(words)
-        return True
-
-    def expect(self, *words: str) -> None:
-        """Step over them; a syntax error if they are not next."""
-        if not self.take(*words):
-            self.fail()
-
-    def fail(self) -> NoReturn:
-        """The next word has no business here."""
-        here = Piece(self.source, self.words[self.at : self.at + 1] or [Word("end", "", len(self.source))])
-        message = f"SQL compilation error:\nsyntax error {here.place} unexpected '{self.peek() or '<EOF>'}'."
-        raise Refused(message, 1003, "42000")
-
-    def name(self) -> str:
-        """The name that is next."""
-        if self.at >= len(self.words) or self.words[self.at].kind != "name":
-            self.fail()
-        self.at += 1
-        return self.words[self.at - 1].name
-
-    def until(self, *ends: str) -> Piece:
-        """All up to one of these words outside of parentheses and CASE … END. At least one word."""
-        first, depth = self.at, 0
-        while depth or self.peek() not in ends:
-            word = self.peek()
-            depth += (word in ("(", "[", "{", "CASE")) - (word in (")", "]", "}", "END"))
-            if not word or depth < 0 or word == ";":
-                self.fail()
-            self.at += 1
-        if first == self.at:
-            self.fail()
-        return Piece(self.source, self.words[first : self.at])
-
-    def names(self) -> list[str]:
-        """Names with or without a colon, and commas between them."""
-        found: list[str] = []
-        while not found or self.take(","):
-            self.take(":")
-            found.append(self.name())
-        return found
-
-
-def refuse_unknown(piece: Piece) -> None:
-    """Raise for a statement that blocks here do not know, or that would be answered wrongly."""
-    first = piece.words[0].text.upper()
-    text = piece.source[piece.words[0].start :].split("\n")[0][:150]
-    if first in _UNKNOWN or any(word.text == "?" for word in piece.words):
-        raise unsupported(f"in a block: {text}")
-    if any(word.kind == "name" and _OF_THE_LAST.fullmatch(word.text) for word in piece.words):
-        raise unsupported(f"in a block, whose statements have no ids of their own: {text}")
-
-
-def exception_of(reader: Reader, name: str) -> Fault:
-    """What follows EXCEPTION in a declaration. Source: docs: sql-reference/snowflake-scripting/declare."""
-    if not reader.take("("):
-        return Fault(name, -20000, "")
-    reader.expect("-")
-    code = reader.until(",").words[0].text
-    reader.expect(",")
-    message = text_of(reader.until(")").words[0].text)
-    reader.expect(")")
-    return Fault(name, -int(code), message)

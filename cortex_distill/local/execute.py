@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from cortex_distill.local import binds, block_runner, commands, objects, scripting
+from cortex_distill.local import binds, block_runner, commands, objects, procedures, scripting
+from cortex_distill.local.block_evaluate import Execute
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import TRANSACTION, LocalCursor, Result
 from cortex_distill.local.faults import unsupported
@@ -51,12 +52,12 @@ def execute(
         pause = min(pause * 2, 0.5)
 
 
-def _script(session: LocalConnection, sql: str, values: Sequence[Any], again: block_runner.Execute) -> Result | None:
-    """A block, or what EXECUTE IMMEDIATE runs; None for another statement, such as BEGIN TRANSACTION."""
+def _script(session: LocalConnection, sql: str, values: Sequence[Any], again: Execute) -> Result | None:
+    """A block, what EXECUTE IMMEDIATE runs, or a procedure; None for another statement, such as BEGIN TRANSACTION."""
     if (statement := scripting.inner(sql, session.values)) is not None:
         return again(statement, values)
     if not scripting.is_block(sql):
-        return None
+        return procedures.run(session, sql, again)
     if values:
         raise unsupported("bind variables of a block")
     return block_runner.run(sql, again)

@@ -13,13 +13,14 @@ _BLOCK = re.compile(
     rf"{_SPACE}*(?:declare\b|begin{_SPACE}+(?!transaction\b|work\b|name\s+\w+\s*;?\s*$)[\w\"])",
     re.IGNORECASE | re.DOTALL,
 )
-_SCRIPT = re.compile(rf"{_SPACE}*(?:declare|begin|execute{_SPACE}+immediate)\b", re.IGNORECASE | re.DOTALL)
+_PROCEDURE = rf"call|(?:create{_SPACE}+(?:or{_SPACE}+replace{_SPACE}+)?|drop{_SPACE}+)procedure"
+_SCRIPT = re.compile(rf"{_SPACE}*(?:declare|begin|execute{_SPACE}+immediate|{_PROCEDURE})\b", re.IGNORECASE | re.DOTALL)
 _EXECUTE = re.compile(rf"{_SPACE}*execute{_SPACE}+immediate\b", re.IGNORECASE | re.DOTALL)
 _TEXTS = (TokenType.STRING, TokenType.RAW_STRING)
 
 
 def is_script(sql: str) -> bool:
-    """Whether it may be a block or an EXECUTE IMMEDIATE. All that other statements pay for scripting."""
+    """Whether it may be a block, EXECUTE IMMEDIATE or about a procedure: all that other statements pay."""
     return _SCRIPT.match(sql) is not None
 
 
@@ -45,7 +46,17 @@ def inner(sql: str, values: dict[str, str]) -> str | None:
     raise unsupported(sql.strip()[:200])
 
 
+def described(sql: str, values: dict[str, str]) -> str:
+    """What tells the columns of `sql`: of a block one text, as what it returns is not known before it ran.
+
+    Snowpark asks for them after an error 904 and would otherwise show a refusal instead of that error.
+    """
+    if is_script(sql) and is_block(inner(sql, values) or sql):
+        return "SELECT '' AS \"anonymous block\""
+    return sql
+
+
 def refuse_block(sql: str) -> None:
-    """Raise for a block where none can run: what columns it will have is not known before it ran."""
+    """Raise for a block where none can run."""
     if is_block(sql):
         raise unsupported(f"Snowflake Scripting: {sql.strip().splitlines()[0][:150]}")
