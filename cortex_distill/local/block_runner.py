@@ -66,8 +66,10 @@ class _Runner(Evaluator):
             error = failure.error
             told = {"SQLCODE": error.code, "SQLERRM": error.message, "SQLSTATE": error.state}
             self._handled.append(failure)
-            self._run(taken, scope.new_child({name: Variable(None, value) for name, value in told.items()}))
-            self._handled.pop()
+            try:
+                self._run(taken, scope.new_child({name: Variable(None, value) for name, value in told.items()}))
+            finally:
+                self._handled.pop()
 
     def _run(self, nodes: Sequence[Node], scope: Scope) -> None:
         for node in nodes:
