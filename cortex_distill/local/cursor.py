@@ -59,7 +59,7 @@ class LocalCursor(FakeSnowflakeCursor):
         text, count = binds.mark(statement_rules.parsable(sql))
         scripting.refuse_block(text)
         tree = _only(parse(text))
-        if isinstance(tree, exp.Command) and (statement := scripting.inner(tree, self._conn.values)) is not None:
+        if isinstance(tree, exp.Command) and (statement := scripting.inner(sql, self._conn.values)) is not None:
             return self.prepared(statement)
         if isinstance(tree, exp.Command) and str(tree.this).upper() in _REFUSED:
             raise unsupported(sql.strip().split("\n")[0][:200])

@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import duckdb
 from sqlglot import exp
 
-from cortex_distill.local import binds, commands, objects
+from cortex_distill.local import binds, block_runner, commands, objects, procedures, scripting
+from cortex_distill.local.block_evaluate import Execute
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import TRANSACTION, LocalCursor, Result
+from cortex_distill.local.faults import unsupported
 from cortex_distill.local.journal import CURRENT
 from cortex_distill.local.locks import Locks
 from cortex_distill.local.wording import bound
@@ -21,6 +24,10 @@ def execute(
     session: LocalConnection, sql: str, values: Sequence[Any], locks: Locks, started: Callable[[Any], None]
 ) -> Result:
     """Run one statement on a session. `started` is told the DuckDB connection, so that it can be interrupted."""
+    if scripting.is_script(sql):
+        again = partial(execute, session, locks=locks, started=started)
+        if (done := _script(session, sql, values, again)) is not None:
+            return done
     if objects.is_own(sql):
         with session.lane(transaction=False) as duck:
             started(duck)
@@ -43,6 +50,17 @@ def execute(
         CURRENT.get().check()
         time.sleep(pause)
         pause = min(pause * 2, 0.5)
+
+
+def _script(session: LocalConnection, sql: str, values: Sequence[Any], again: Execute) -> Result | None:
+    """A block, what EXECUTE IMMEDIATE runs, or a procedure; None for another statement, such as BEGIN TRANSACTION."""
+    if (statement := scripting.inner(sql, session.values)) is not None:
+        return again(statement, values)
+    if not scripting.is_block(sql):
+        return procedures.run(session, sql, again)
+    if values:
+        raise unsupported("bind variables of a block")
+    return block_runner.run(sql, again)
 
 
 def _attempt(session: LocalConnection, tree: exp.Expr, locks: Locks, started: Callable[[Any], None]) -> Result:

@@ -8,6 +8,7 @@ from sqlglot.errors import SqlglotError
 
 _MARK = re.compile(r"<<sf (\d+) (\w+)>>(.*?)<</sf>>", re.DOTALL)
 _MISSING_TABLE = re.compile(r"(?:Table|View) with name (\S+?) does not exist")
+NOT_SUPPORTED = "not supported by the local engine"
 
 
 class Refused(Exception):
@@ -20,7 +21,7 @@ class Refused(Exception):
 
 def unsupported(statement: str) -> Refused:
     """What is said of a statement that the local engine would otherwise get wrong."""
-    return Refused(f"not supported by the local engine: {statement}", 2, "0A000")
+    return Refused(f"{NOT_SUPPORTED}: {statement}", 2, "0A000")
 
 
 def as_refused(error: Exception) -> Refused | None:

@@ -12,7 +12,7 @@ from fakesnow.arrow import to_ipc
 from fakesnow.rowtype import describe_as_rowtype
 from sqlglot import exp
 
-from cortex_distill.local import binds, naming, objects, staged, transfer
+from cortex_distill.local import binds, naming, objects, scripting, staged, transfer
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import LocalCursor, Result
 from cortex_distill.local.execute import execute
@@ -103,6 +103,7 @@ def _rows(result: Result, rowtype: list[Any]) -> Reply:
 
 def _describe(session: LocalConnection, sql: str, key: str) -> Reply:
     """The columns that a query would have; for other statements one column of the kind that they return."""
+    sql = scripting.described(sql, session.values)
     with session.lane(transaction=False) as duck:
         if objects.is_show(sql) and (shown := objects.run(session, duck, sql)) is not None:
             return _reply(session, shown._replace(table=shown.table.slice(0, 0)), key)

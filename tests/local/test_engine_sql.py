@@ -246,7 +246,7 @@ ERRORS = [
     ("SELECT 1 / (1 - 1)", "100051.*Division by zero"),
     ("SELECT 'abc'::INT", "100038.*abc"),
     ("CREATE TABLE twice (a INT); SELECT 1", "000008"),
-    ("CALL something()", "not supported by the local engine"),
+    ("CALL something()", "Unknown user-defined function SOMETHING"),
     ("SELECT $nothing", "NOTHING"),
 ]
 
