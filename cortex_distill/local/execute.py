@@ -22,9 +22,10 @@ def execute(
 ) -> Result:
     """Run one statement on a session. `started` is told the DuckDB connection, so that it can be interrupted."""
     if objects.is_own(sql):
-        with session.lane(transaction=False) as duck:
+        text = bound(sql, values)
+        with session.lane(transaction=False) as duck, locks.loading(objects.loaded(text), session):
             started(duck)
-            if (done := objects.run(session, duck, bound(sql, values))) is not None:
+            if (done := objects.run(session, duck, text)) is not None:
                 return done
     if (simple := commands.of_text(sql, session)) is not None:
         with session.lane(transaction=False) as duck:
