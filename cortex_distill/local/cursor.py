@@ -114,6 +114,7 @@ class LocalCursor(FakeSnowflakeCursor):
             return self.answer(f"SELECT * REPLACE ({described}) FROM ({self._last_sql}) AS _")._replace(kind=kind)
         if is_copy:
             self._copy_constraints(tree)
+            notes = {**(notes or {}), **noted.copied(tree, session, self._duck_conn)}
         noted.keep(notes, tree, session, self._duck_conn)
         if isinstance(tree, exp.Drop | exp.TruncateTable):
             forget.forget(tree, session, self._duck_conn)

@@ -60,12 +60,26 @@ def described(tree: exp.Describe, session: LocalConnection, duck: duckdb.DuckDBP
         raise unsupported("DESCRIBE of a view of INFORMATION_SCHEMA")
     place = place_of(tree.this, session.database, session.schema)
     key = "".join(f", {literal(name)}" for name in (noted(duck, place) or {}).get("primary_key", []))
-    query = "SELECT column_name, comment FROM duckdb_columns() WHERE comment IS NOT NULL"
-    where = "database_name = ? AND schema_name = ? AND table_name = ?"
-    comments = duck.execute(f"{query} AND {where}", list(place)).fetchall()
-    cases = "".join(f" WHEN {literal(name)} THEN {literal(text)}" for name, text in comments)
+    cases = "".join(f" WHEN {literal(name)} THEN {literal(text)}" for name, text in _comments(duck, place).items())
     is_key = f"CASE WHEN name IN (''{key}) THEN 'Y' ELSE 'N' END"
     return f"""{is_key} AS "primary key", CASE name WHEN '' THEN ''{cases} END AS "comment\""""
+
+
+def copied(tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> Notes:
+    """What a LIKE or CLONE has from its source; the lengths are told to fakesnow."""
+    source = tree.args["expression"].find(exp.Table)  # as statement_rules.template wrote it
+    place = place_of(source, session.database, session.schema)
+    known = noted(duck, place) or {}
+    if lengths := list(known.get("lengths", {}).items()):
+        made = place_of(target(tree), session.database, session.schema)
+        duck.execute(info_schema.insert_text_lengths_sql(*made, lengths))
+    return {"primary_key": known.get("primary_key", []), "comments": _comments(duck, place)}
+
+
+def _comments(duck: duckdb.DuckDBPyConnection, place: Place) -> dict[str, str]:
+    query = "SELECT column_name, comment FROM duckdb_columns() WHERE comment IS NOT NULL"
+    where = "database_name = ? AND schema_name = ? AND table_name = ?"
+    return dict(duck.execute(f"{query} AND {where}", list(place)).fetchall())
 
 
 def restore(duck: duckdb.DuckDBPyConnection, database: str) -> None:

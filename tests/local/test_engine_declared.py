@@ -145,3 +145,11 @@ def test_a_file_is_loaded_once_by_loads_at_the_same_moment(engine, schema, rows,
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(load, range(6)))
     assert rows("SELECT COUNT(*) FROM t") == [(3,)]
+
+
+@pytest.mark.parametrize("how", ["LIKE", "CLONE"])
+def test_a_copied_table_is_declared_like_its_source(rows, how):
+    rows(DECLARED)
+    rows(f"CREATE TABLE u {how} t")
+    assert rows("DESCRIBE TABLE u") == rows("DESCRIBE TABLE t")
+    assert [row[4] for row in rows("SHOW PRIMARY KEYS IN TABLE u")] == ["A"]

@@ -266,7 +266,7 @@ def test_a_file_goes_in_and_comes_back_through_the_port(tmp_path):
     (tmp_path / "back").mkdir()
     with served(tmp_path / "home", FakeProvider()) as service:
         parameters = door.Door(service.port, "LOCAL", service.token).parameters()
-        connection = plain_connect(**parameters, database="DISTILL", schema="PUBLIC")
+        connection = plain_connect(**parameters)
         assert rows(connection, "CREATE STAGE s") and rows(connection, "CREATE TABLE t (a INT, b STRING)")
         ((*_, status, _),) = rows(connection, f"PUT file://{tmp_path}/words.csv @s")
         rows(connection, "COPY INTO t FROM @s")
