@@ -93,9 +93,10 @@ class LocalCursor(FakeSnowflakeCursor):
         staged.rewrite(tree, session, self._duck_conn)
         if session.open_transaction and isinstance(tree, exp.Transaction):
             return self.answer(commands.DONE)  # a second BEGIN is ignored
-        if session.open_transaction and isinstance(tree, statement_rules.DDL):  # DDL commits what is open
+        open_one = session.open_transaction or not session._autocommit
+        if open_one and isinstance(tree, statement_rules.DDL):  # DDL commits what is open
             self._duck_conn.commit()
-            session.open_transaction = False
+            session.open_transaction = session._in_transaction = False
         notes, is_copy = declared.of(tree), statement_rules.template(tree)
         session.temporary.rewrite(tree, self._duck_conn, session.database, session.schema)
         if (told := declared.answer(tree, session, self._duck_conn)) is not None:

@@ -65,7 +65,7 @@ def answer(tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConnec
 
     Raises Refused for a name that DuckDB would take for another one, as it does not mind case.
     """
-    if isinstance(tree, exp.Alter):
+    if isinstance(tree, exp.Alter) and tree.args.get("kind") == "TABLE":
         return _alter(tree, duck, place_of(tree.this, session.database, session.schema))
     if isinstance(tree, exp.TruncateTable) and tree.args.get("exists"):
         tree.set("exists", False)

@@ -4,6 +4,7 @@ They are a JSON text in DuckDB's own comment on the table, so that they go where
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -27,9 +28,14 @@ def keep(notes: Notes | None, tree: exp.Expr, session: LocalConnection, duck: du
     before = noted(duck, place)
     if before is None:
         return  # renamed
-    for name, text in (notes or {}).pop("comments", {}).items():
+    with suppress(duckdb.TransactionException, duckdb.CatalogException):  # redefined meanwhile: that one notes its own
+        _write(notes or {}, before, tree, place, duck)
+
+
+def _write(notes: Notes, before: Notes, tree: exp.Expr, place: Place, duck: duckdb.DuckDBPyConnection) -> None:
+    for name, text in notes.pop("comments", {}).items():
         comment(duck, f"COLUMN {sql_of(place)}.{quoted(name)}", text)
-    after = {**before, **(notes or {}), **_remembered(duck, place)}
+    after = {**before, **notes, **_remembered(duck, place)}
     for change in tree.find_all(exp.RenameColumn):
         old, new = stored(change.this), stored(change.args["to"])
         after["primary_key"] = [new if name == old else name for name in after["primary_key"]]

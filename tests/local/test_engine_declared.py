@@ -153,3 +153,14 @@ def test_a_copied_table_is_declared_like_its_source(rows, how):
     rows(f"CREATE TABLE u {how} t")
     assert rows("DESCRIBE TABLE u") == rows("DESCRIBE TABLE t")
     assert [row[4] for row in rows("SHOW PRIMARY KEYS IN TABLE u")] == ["A"]
+
+
+def test_tables_are_declared_without_autocommit_too(engine, schema):
+    with engine.connect("DISTILL", schema) as connection:
+        connection.autocommit(False)
+        cursor = connection.cursor()
+        create, insert = "CREATE TABLE {} (a VARCHAR(3) PRIMARY KEY)", "INSERT INTO t VALUES ('abc')"
+        for sql in (create.format("t"), insert, create.format("commits_what_is_open"), insert, "ROLLBACK"):
+            cursor.execute(sql)
+        assert [row[1:6:2] for row in cursor.execute("DESCRIBE TABLE t").fetchall()] == [("VARCHAR(3)", "N", "Y")]
+        assert cursor.execute("SELECT COUNT(*) FROM t").fetchall() == [(1,)]
