@@ -13,11 +13,12 @@ _TRUE, _FALSE = "('true', 't', 'yes', 'y', 'on', '1')", "('false', 'f', 'no', 'n
 
 
 class Column(NamedTuple):
-    """A column of the table that is loaded: name, DuckDB type, whether it takes NULL."""
+    """A column of the table that is loaded: name, DuckDB type, whether it takes NULL, how long a text may be."""
 
     name: str
     kind: str
     nullable: bool
+    length: int | None = None
 
 
 def value(text: str, column: Column) -> str:
@@ -44,6 +45,8 @@ def failure(text: str | None, column: Column) -> Refused:
     """What Snowflake says of a value that the column does not take."""
     if text is None:
         return Refused("NULL result in a non-nullable column", 100072, "22000")
+    if column.kind == "VARCHAR":
+        return Refused(f"User character length limit ({column.length}) exceeded by string '{text}'", 100074, "54000")
     if column.kind == "BOOLEAN":
         return Refused(f"Boolean value '{text}' is not recognized", 100037, "22018")
     if column.kind == "DATE":

@@ -3,28 +3,29 @@
 Source: docs: sql-reference/sql/copy-into-table, user-guide/tutorials/data-load-internal-tutorial
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 from fakesnow import statement_type
 from sqlglot import exp
 
-from cortex_distill.local import stages
+from cortex_distill.local import noted, stages
 from cortex_distill.local.casting import Column
 from cortex_distill.local.clauses import format_of, matching, reference, rows_query
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cursor import LocalCursor, Result
 from cortex_distill.local.faults import Refused, unsupported
-from cortex_distill.local.fitting import Target
-from cortex_distill.local.loading import Loaded, prepare
+from cortex_distill.local.fitting import Target, quoted
+from cortex_distill.local.load_history import LoadHistory
+from cortex_distill.local.loading import prepare
 from cortex_distill.local.staged import StagedFile
+from cortex_distill.local.temporary import Place
 from cortex_distill.local.wording import Wording
 
-_OPTIONS = ("FILE_FORMAT", "FILES", "PATTERN", "ON_ERROR", "PURGE", "FORCE", "MATCH_BY_COLUMN_NAME", "SIZE_LIMIT")
+_OPTIONS = ("FILE_FORMAT", "FILES", "PATTERN", "ON_ERROR", "PURGE", "FORCE", "MATCH_BY_COLUMN_NAME", "SIZE_LIMIT",
+            "TRUNCATECOLUMNS", "ENFORCE_LENGTH")  # fmt: skip
 _ON_ERROR = ("ABORT_STATEMENT", "CONTINUE", "SKIP_FILE")
 _REPORT = {
     **dict.fromkeys(("file", "status"), "VARCHAR"),
@@ -58,7 +59,7 @@ def run(cursor: LocalCursor, session: LocalConnection, duck: duckdb.DuckDBPyConn
     options = format_of(session, copy.options.get("FILE_FORMAT"), stage)
     target = _target(cursor, session, duck, copy)
     with _together(session, duck):
-        history = _History(session, duck, target)
+        history = LoadHistory(session, duck, target)
         every = copy.options.get("FORCE") is True
         chosen = [name for name in _names(place, copy) if every or not history.has(place.folder / name)]
         files = [
@@ -87,9 +88,14 @@ def _read(session: LocalConnection, sql: str) -> Copy:
         raise unsupported("COPY INTO a stage (unloading); select the rows and write them on the client")
     table = stages.full_name(words.name(), session.database, session.schema)
     columns = [_column(part) for part in words.group().split(",")] if words.peek().text == "(" else []
-    words.expect("FROM")
-    query = words.group() if words.peek().text == "(" else ""
-    staged = _staged_in(query) if query else reference(words)
+    query = ""
+    if not words.take("FROM"):  # the table's own stage
+        staged = "@" + ".".join(quoted(part) for part in (*table[:2], f"%{table[2]}"))
+    elif words.peek().text == "(":
+        query = words.group()
+        staged = _staged_in(query)
+    else:
+        staged = reference(words)
     options: dict[str, Any] = words.options()
     words.end()
     if wrong := [name for name in options if name not in _OPTIONS]:
@@ -98,6 +104,7 @@ def _read(session: LocalConnection, sql: str) -> Copy:
         raise unsupported("SIZE_LIMIT of COPY INTO")
     options["ON_ERROR"] = str(options.get("ON_ERROR", "ABORT_STATEMENT")).upper()
     options["MATCH_BY_COLUMN_NAME"] = str(options.get("MATCH_BY_COLUMN_NAME", "NONE")).upper()
+    options["TRUNCATECOLUMNS"] = options.get("TRUNCATECOLUMNS") is True or options.get("ENFORCE_LENGTH") is False
     if options["ON_ERROR"] not in _ON_ERROR:
         raise unsupported(f"ON_ERROR = {options['ON_ERROR']}; only {', '.join(_ON_ERROR)}")
     if query and options["ON_ERROR"] != "ABORT_STATEMENT":
@@ -150,7 +157,9 @@ def _target(cursor: LocalCursor, session: LocalConnection, duck: duckdb.DuckDBPy
     if not rows:
         message = f"SQL compilation error:\nTable '{'.'.join(copy.table)}' does not exist or not authorized."
         raise Refused(message, 2003, "42S02")
-    known = {name: Column(name, str(kind), bool(nullable)) for name, kind, nullable in rows}
+    notes = noted.noted(duck, Place(place.catalog, place.db, place.name)) or {}
+    lengths = notes.get("lengths", {})
+    known = {name: Column(name, str(kind), bool(nullable), lengths.get(name)) for name, kind, nullable in rows}
     if unknown := [name for name in copy.columns if name not in known]:
         raise Refused(f"SQL compilation error: error line 1\ninvalid identifier '{unknown[0]}'", 904, "42000")
     columns = [known[name] for name in copy.columns] if copy.columns else list(known.values())
@@ -170,28 +179,3 @@ def _together(session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> Iter
         duck.execute("ROLLBACK")
         raise
     duck.execute("COMMIT")
-
-
-class _History:
-    """What was loaded into the table, by name and content. fakesnow forgets it when the table is created anew."""
-
-    def __init__(self, session: LocalConnection, duck: duckdb.DuckDBPyConnection, target: Target) -> None:
-        self._stages, self._duck, self._target = session.stages, duck, target
-        self._rows = f'"{target.database}"._fs_information_schema._fs_load_history'
-
-    def has(self, file: Path) -> bool:
-        """Whether this very file was loaded before."""
-        query = f"SELECT 1 FROM {self._rows} WHERE SCHEMA_NAME = ? AND TABLE_NAME = ? AND FILE_NAME = ? LIMIT 1"
-        return bool(self._duck.execute(query, [self._target.schema, self._target.name, self._key(file)]).fetchall())
-
-    def note(self, file: Path, loaded: Loaded) -> None:
-        """Remember it."""
-        row = [
-            self._target.schema, self._key(file), self._target.name, loaded.status, loaded.rows_loaded,
-            loaded.rows_parsed, loaded.first_error, loaded.first_error_line, loaded.first_error_character,
-            loaded.first_error_column_name, loaded.errors_seen, loaded.error_limit,
-        ]  # fmt: skip
-        self._duck.execute(f"INSERT INTO {self._rows} VALUES (?, ?, ?, now(), ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-
-    def _key(self, file: Path) -> str:
-        return f"{self._stages.key(file)}#{hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()}"

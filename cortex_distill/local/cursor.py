@@ -15,8 +15,10 @@ from cortex_distill.local import (
     binds,
     calls,
     commands,
+    declared,
     forget,
     naming,
+    noted,
     repair_numbers,
     scripting,
     staged,
@@ -91,11 +93,14 @@ class LocalCursor(FakeSnowflakeCursor):
         staged.rewrite(tree, session, self._duck_conn)
         if session.open_transaction and isinstance(tree, exp.Transaction):
             return self.answer(commands.DONE)  # a second BEGIN is ignored
-        if session.open_transaction and isinstance(tree, statement_rules.DDL):  # DDL commits what is open
+        open_one = session.open_transaction or not session._autocommit
+        if open_one and isinstance(tree, statement_rules.DDL):  # DDL commits what is open
             self._duck_conn.commit()
-            session.open_transaction = False
-        is_copy = statement_rules.template(tree)
+            session.open_transaction = session._in_transaction = False
+        notes, is_copy = declared.of(tree), statement_rules.template(tree)
         session.temporary.rewrite(tree, self._duck_conn, session.database, session.schema)
+        if (told := declared.answer(tree, session, self._duck_conn)) is not None:
+            return self.answer(f'SELECT {exp.Literal.string(told).sql("duckdb")} AS "status"')._replace(kind=kind)
         if isinstance(tree, exp.Create | exp.Drop) and tree.kind == "FUNCTION":
             define = drop_function if isinstance(tree, exp.Drop) else create_function
             define(tree, self._duck_conn, self.translated)
@@ -106,8 +111,12 @@ class LocalCursor(FakeSnowflakeCursor):
             self._create_database(tree)
             return self.answer(commands.DONE)
         self._run_translated(tree)
+        if isinstance(tree, exp.Describe) and (described := noted.described(tree, session, self._duck_conn)):
+            return self.answer(f"SELECT * REPLACE ({described}) FROM ({self._last_sql}) AS _")._replace(kind=kind)
         if is_copy:
             self._copy_constraints(tree)
+            notes = {**(notes or {}), **noted.copied(tree, session, self._duck_conn)}
+        noted.keep(notes, tree, session, self._duck_conn)
         if isinstance(tree, exp.Drop | exp.TruncateTable):
             forget.forget(tree, session, self._duck_conn)
         if isinstance(tree, TRANSACTION):

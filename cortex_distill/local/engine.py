@@ -11,7 +11,7 @@ from fakesnow.instance import FakeSnow
 from snowflake.connector import SnowflakeConnection
 
 from cortex_distill.errors import SetupError
-from cortex_distill.local import history, json_tree, usage
+from cortex_distill.local import history, json_tree, noted, usage
 from cortex_distill.local.connection import LocalConnection
 from cortex_distill.local.cortex import Cortex, register_json
 from cortex_distill.local.cursor import Result
@@ -104,6 +104,7 @@ class Engine:
             duck.execute(f"ATTACH {_literal(file)} AS {name}")
             duck.execute(info_schema.per_db_creation_sql(file.stem))
             duck.execute(macros.creation_sql(file.stem))
+            noted.restore(duck, file.stem)
             self._forget_temporary(duck, file.stem)
 
     def _forget_temporary(self, duck: duckdb.DuckDBPyConnection, database: str) -> None:

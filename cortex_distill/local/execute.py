@@ -29,9 +29,10 @@ def execute(
         if (done := _script(session, sql, values, again)) is not None:
             return done
     if objects.is_own(sql):
-        with session.lane(transaction=False) as duck:
+        text = bound(sql, values)
+        with session.lane(transaction=False) as duck, locks.loading(objects.loaded(text), session):
             started(duck)
-            if (done := objects.run(session, duck, bound(sql, values))) is not None:
+            if (done := objects.run(session, duck, text)) is not None:
                 return done
     if (simple := commands.of_text(sql, session)) is not None:
         with session.lane(transaction=False) as duck:

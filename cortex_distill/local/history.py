@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
+from fakesnow import statement_type
 from sqlglot import exp, parse_one
 
 from cortex_distill.local.connection import USER
@@ -26,6 +27,7 @@ _COLUMNS: dict[str, tuple[str, Any]] = {
     "QUERY_TEXT": ("VARCHAR", pa.string()),
     "DATABASE_NAME": ("VARCHAR", pa.string()),
     "SCHEMA_NAME": ("VARCHAR", pa.string()),
+    "QUERY_TYPE": ("VARCHAR", pa.string()),
     "SESSION_ID": ("BIGINT", pa.int64()),
     "USER_NAME": ("VARCHAR", pa.string()),
     "ROLE_NAME": ("VARCHAR", pa.string()),
@@ -39,6 +41,10 @@ _COLUMNS: dict[str, tuple[str, Any]] = {
     "TOTAL_ELAPSED_TIME": ("BIGINT", pa.int64()),
     "ROWS_PRODUCED": ("BIGINT", pa.int64()),
     "IS_CLIENT_GENERATED_STATEMENT": ("BOOLEAN", pa.bool_()),
+}
+_TYPES = {
+    getattr(statement_type, name): name
+    for name in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "SHOW", "DESCRIBE")
 }
 _RUNNING_UNTIL = datetime(1970, 1, 1, tzinfo=UTC)  # END_TIME of a statement that runs, as documented
 _VIEWS = """
@@ -81,6 +87,7 @@ def _row(one: Statement) -> dict[str, Any]:
         one.text,
         one.asked.database,
         one.asked.schema,
+        _TYPES.get(one.kind, "UNKNOWN"),
         one.asked.session,
         USER,
         one.asked.role,

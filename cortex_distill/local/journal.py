@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cortex_distill.local.cursor import Result
 
 HISTORY = 10_000  # statements remembered; Snowflake's QUERY_HISTORY functions return no more than that either
+LONGEST = 10_000  # characters of a statement that the history keeps, so that it stays within 100 MB
 _RESULT_BYTES = 128_000_000  # results that RESULT_SCAN can read, all together; the last one is kept whatever its size
 
 
@@ -44,6 +45,7 @@ class Statement:
         self.ended: datetime | None = None
         self.error: Refused | None = None
         self.rows: int | None = None
+        self.kind = 0
         self.usage = Usage()
         self.stop = threading.Event()
         self.reason: Refused | None = None
@@ -70,6 +72,7 @@ class Statement:
         """It is over: nothing can cancel it any more."""
         with self._guard:
             self.error, self.ended = error, datetime.now(UTC)
+            self.text = self.text[:LONGEST]  # all of it was needed to run only
         if self._timer is not None:
             self._timer.cancel()
         return self.ended
@@ -126,7 +129,7 @@ class Journal:
         with self._guard:
             self._running.pop(statement.id, None)
         if result is not None:
-            statement.rows = result.table.num_rows
+            statement.rows, statement.kind = result.table.num_rows, result.kind
             if statement.listed:
                 self._results.keep(statement.id, result, result.table.nbytes)
         return ended

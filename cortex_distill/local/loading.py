@@ -63,7 +63,14 @@ def prepare(
         check_escapes(duck, staged_file.path, staged_file.options)
         read = read_csv if staged_file.options["TYPE"] == "CSV" else read_documents
         fits = read(duck, target, staged_file, copy.options["MATCH_BY_COLUMN_NAME"])
+    if copy.options["TRUNCATECOLUMNS"]:
+        fits = [_cut(fit) for fit in fits]
     return _checked(duck, target, staged_file, fits, copy.options["ON_ERROR"])
+
+
+def _cut(fit: Fit) -> Fit:
+    """TRUNCATECOLUMNS: a text that is too long loses its end."""
+    return fit._replace(value=f"left({fit.value}, {fit.column.length})") if fit.column.length else fit
 
 
 def _checked(
@@ -107,7 +114,9 @@ def _limit(on_error: str, parsed: int) -> int:
 def _misfit(fit: Fit) -> str:
     """A condition that is true of rows whose value the column does not take; never NULL."""
     if fit.column.kind in ("VARCHAR", "JSON"):
-        return "" if fit.column.nullable else f"{fit.source} IS NULL"
+        missing = "" if fit.column.nullable else f"{fit.source} IS NULL"
+        long = f"coalesce(length({fit.value}) > {fit.column.length}, false)" if fit.column.length else ""
+        return " OR ".join(filter(None, (missing, long)))
     wrong = f"({fit.source} IS NOT NULL AND {fit.value} IS NULL)"
     return wrong if fit.column.nullable else f"({fit.value} IS NULL)"
 

@@ -37,7 +37,19 @@ class Locks:
         else:
             yield
 
+    @contextmanager
+    def loading(self, table: str | None, session: "LocalConnection") -> Iterator[None]:
+        """Let the loads of a table wait for each other: the second is to see which files the first has loaded."""
+        if table is None or session.open_transaction:
+            yield
+        else:
+            with self._named(table):
+                yield
+
     def _table(self, tree: exp.Expr) -> threading.RLock:
         table = tree.this if isinstance(tree.this, exp.Table) else tree.find(exp.Table)
+        return self._named(table.name if table is not None else "")
+
+    def _named(self, name: str) -> threading.RLock:
         with self._guard:
-            return self._tables[table.name.upper() if table is not None else ""]
+            return self._tables[name.upper()]

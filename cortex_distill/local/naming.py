@@ -5,6 +5,8 @@ import duckdb
 from sqlglot import exp
 
 from cortex_distill.local.connection import ROLE, LocalConnection
+from cortex_distill.local.noted import stated
+from cortex_distill.local.shown import CREATED
 from cortex_distill.local.staged import replace, view
 from cortex_distill.local.temporary import PREFIX
 
@@ -56,6 +58,8 @@ def _information_schema(table: exp.Table, session: LocalConnection, duck: duckdb
         where = f"({where}) OR starts_with({column}, '{own}')"
         plain = f"CASE WHEN starts_with({column}, '{own}') THEN substr({column}, {len(own) + 1}) ELSE {column} END"
         shown = f"* REPLACE ({plain} AS {column}{_temporary(own) if name == 'TABLES' else ''})"
+    if name == "TABLES":
+        source = _with_facts(source, duck)
     rows = f"SELECT {shown} FROM {source} WHERE {where}"
     if name == "TABLES":  # Snowflake lists views here too
         rows += f""" UNION ALL BY NAME SELECT TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, TABLE_OWNER,
@@ -63,6 +67,15 @@ def _information_schema(table: exp.Table, session: LocalConnection, duck: duckdb
                 WHERE NOT starts_with(TABLE_SCHEMA, '{PREFIX}')
                 AND TABLE_SCHEMA NOT IN ('main', '_fs_information_schema')"""
     replace(table, view(rows, duck))
+
+
+def _with_facts(source: str, duck: duckdb.DuckDBPyConnection) -> str:
+    """With the rows that a table has, and what it was declared with."""
+    replaced = f"""coalesce(counted, 0) AS ROW_COUNT, coalesce({CREATED}, s.CREATED) AS CREATED,
+        nullif(notes->>'comment', '') AS COMMENT,
+        CASE notes->>'kind' WHEN 'TRANSIENT' THEN 'YES' ELSE 'NO' END AS IS_TRANSIENT"""
+    joined = "in_database = s.TABLE_CATALOG AND in_schema = s.TABLE_SCHEMA AND called = s.TABLE_NAME"
+    return f"(SELECT s.* REPLACE ({replaced}) FROM {source} AS s LEFT JOIN ({stated(duck)}) AS _ ON {joined}) AS _"
 
 
 def _temporary(own: str) -> str:

@@ -29,12 +29,18 @@ def is_show(sql: str) -> bool:
     return is_own(sql) and (Wording(sql).take("SHOW") or Wording(sql).take("LIST"))
 
 
+def loaded(sql: str) -> str | None:
+    """The name of the table that a COPY INTO loads; None for another statement."""
+    words = Wording(sql)
+    return words.name()[-1] if words.take("COPY", "INTO") and not words.peek().text.startswith(("@", "'@")) else None
+
+
 def run(session: LocalConnection, duck: duckdb.DuckDBPyConnection, sql: str) -> Result | None:
     """Run it; None if it is another statement after all."""
     cursor = LocalCursor(session, duck)
     if Wording(sql).take("COPY"):
         return copy_into.run(cursor, session, duck, sql)
-    if (text := shows.of_text(session, sql)) is not None:
+    if (text := shows.of_text(session, duck, sql)) is not None:
         return cursor.answer(text)._replace(kind=statement_type.SHOW)
     if (text := staging.of_text(session, sql)) is not None:
         return cursor.answer(text)

@@ -1,20 +1,28 @@
 """What the SHOW statements list: DuckDB queries, in which a session's temporary tables stand in their own schema."""
 
+import duckdb
 from sqlglot import exp
 
 from cortex_distill.local.clauses import rows_query
 from cortex_distill.local.connection import ROLE, LocalConnection
 from cortex_distill.local.faults import unsupported
+from cortex_distill.local.noted import stated
 from cortex_distill.local.staging import show
 from cortex_distill.local.temporary import PREFIX
 
 _FS = "_fs_global._fs_information_schema"
 _OWN_SCHEMAS = "('main', '_fs_information_schema', '_FS_INFORMATION_SCHEMA', 'pg_catalog', 'information_schema')"
 _OWN_DATABASES = "('memory', 'system', 'temp', '_fs_global', 'SNOWFLAKE')"
+CREATED = "(notes->>'created')::TIMESTAMPTZ"  # of `noted.stated`
+_NULLABLE = """replace(data_type, '"nullable":true', '"nullable":' || "null?")"""
+_PRIMARY_KEYS = """SELECT (comment->>'created')::TIMESTAMPTZ AS created_on, database_name, schema_name, table_name,
+    "value"->>'$' AS column_name, "key"::BIGINT + 1 AS key_sequence, 'SYS_CONSTRAINT_' || md5(table_oid::VARCHAR) AS
+    constraint_name, 'false' AS rely, NULL::VARCHAR AS comment
+    FROM duckdb_tables() AS t, json_each(t.comment, '$.primary_key') WHERE t.comment IS NOT NULL"""
 _SESSION_COLUMNS = ("session_id", "created_on", "updated_on", "name", "value", "type", "comment")
 
 
-def query_of(session: LocalConnection, kind: str) -> tuple[str, str]:
+def query_of(session: LocalConnection, duck: duckdb.DuckDBPyConnection, kind: str) -> tuple[str, str]:
     """The rows that a SHOW of this kind chooses from, and what they are ordered by."""
     if kind in ("STAGES", "FILE FORMATS"):
         return show(session, "stage" if kind == "STAGES" else "format"), '"database_name", "schema_name", "name"'
@@ -31,20 +39,30 @@ def query_of(session: LocalConnection, kind: str) -> tuple[str, str]:
         picked = f"* REPLACE (CASE WHEN name = {current} THEN 'Y' ELSE 'N' END AS is_current, '{ROLE}' AS owner)"
         return f"SELECT {picked} FROM {_FS}._fs_show_databases WHERE name <> 'SNOWFLAKE'", '"name"'
     if kind.endswith("KEYS"):
-        columns = (
-            "created_on database_name schema_name table_name column_name key_sequence constraint_name rely comment"
-        )
         if kind != "PRIMARY KEYS":
             raise unsupported(f"SHOW {kind}")
-        return rows_query(dict.fromkeys(columns.split(), "VARCHAR"), []), '"table_name"'
+        return _seen(session, f"({_PRIMARY_KEYS}) AS _"), '"database_name", "schema_name", "table_name", "key_sequence"'
     if kind == "SCHEMAS":
         return _schemas(session), '"database_name", "name"'
     name = "table_name" if kind == "COLUMNS" else "name"
     source = f"{_FS}._fs_show_{kind.lower()}"
-    return _seen(session, source), f'"database_name", "schema_name", "{name}"'
+    tables = kind in ("TABLES", "OBJECTS")
+    if tables:
+        source = _with_facts(source, duck)
+    elif kind == "COLUMNS":
+        source = f"(SELECT * REPLACE ({_NULLABLE} AS data_type) FROM {source}) AS _"
+    return _seen(session, source, tables=tables), f'"database_name", "schema_name", "{name}"'
 
 
-def _seen(session: LocalConnection, source: str) -> str:
+def _with_facts(source: str, duck: duckdb.DuckDBPyConnection) -> str:
+    """With what was noted of the tables, and their rows; columns are called as in SHOW TABLES."""
+    replaced = f"""coalesce({CREATED}, s.created_on) AS created_on, coalesce(notes->>'kind', s.kind) AS kind,
+        coalesce(counted, 0) AS "rows", coalesce(notes->>'comment', '') AS comment"""
+    joined = "in_database = s.database_name AND in_schema = s.schema_name AND called = s.name"
+    return f"(SELECT s.* REPLACE ({replaced}) FROM {source} AS s LEFT JOIN ({stated(duck)}) AS _ ON {joined}) AS _"
+
+
+def _seen(session: LocalConnection, source: str, *, tables: bool = False) -> str:
     """Without hidden schemas; the session's own temporary objects in the schema that they belong to."""
     own = f"{PREFIX}{session.number}_"
     schema = (
@@ -53,7 +71,7 @@ def _seen(session: LocalConnection, source: str) -> str:
     hidden = f"starts_with(schema_name, '{PREFIX}') AND NOT starts_with(schema_name, '{own}')"
     where = f"schema_name NOT IN {_OWN_SCHEMAS} AND database_name NOT IN {_OWN_DATABASES} AND NOT ({hidden})"
     temporary = f", CASE WHEN starts_with(schema_name, '{own}') THEN 'TEMPORARY' ELSE kind END AS kind"
-    replaced = f"{schema} AS schema_name" + (temporary if source.endswith(("tables", "objects")) else "")
+    replaced = f"{schema} AS schema_name{temporary if tables else ''}"
     return f"SELECT * REPLACE ({replaced}) FROM {source} WHERE {where}"
 
 

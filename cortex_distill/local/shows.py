@@ -3,6 +3,7 @@
 Source: docs: sql-reference/sql/show-tables and its kind; the columns are fakesnow's.
 """
 
+import duckdb
 from sqlglot import exp
 
 from cortex_distill.local.connection import LocalConnection
@@ -18,14 +19,14 @@ _KINDS = (
 _PLACELESS = ("DATABASES", "WAREHOUSES", "VARIABLES", "PARAMETERS")
 
 
-def of_text(session: LocalConnection, sql: str) -> str | None:
+def of_text(session: LocalConnection, duck: duckdb.DuckDBPyConnection, sql: str) -> str | None:
     """A DuckDB query that answers a SHOW of these kinds; None if the statement is another."""
     words = Wording(sql)
     if not words.take("SHOW"):
         return None
     terse = words.take("TERSE")
     kind = next((" ".join(parts) for parts in _KINDS if words.take(*parts)), None)
-    if kind is None or (kind == "PARAMETERS" and "QUERY_TAG" in sql.upper()):
+    if kind is None:
         return None
     if words.take("HISTORY"):
         raise unsupported(f"SHOW {kind} HISTORY")
@@ -43,7 +44,7 @@ def of_text(session: LocalConnection, sql: str) -> str | None:
             after = _literal(words)
             conditions.append(f'"{name}" > {after}')
     words.end()
-    query, order = query_of(session, kind)
+    query, order = query_of(session, duck, kind)
     columns = "created_on, name, kind, database_name, schema_name" if terse and kind in ("TABLES", "OBJECTS") else "*"
     if terse and columns == "*":
         raise unsupported(f"SHOW TERSE {kind}")
@@ -71,10 +72,10 @@ def _place(session: LocalConnection, words: Wording, kind: str) -> list[str]:
     if words.take("ACCOUNT"):
         return []
     if words.take("DATABASE"):
-        return _equal(words.name() if words.peek().kind == "name" else (session.database or "",), kind)
+        return _equal(words.name() if _named(words) else (session.database or "",), kind)
     table = words.take("TABLE") or words.take("VIEW")
     named = not table and words.take("SCHEMA")
-    if named and words.peek().kind != "name":
+    if named and not _named(words):
         return _equal((session.database or "", session.schema or ""), kind)
     parts = words.name()
     if table or (kind in ("COLUMNS", "PRIMARY KEYS") and not named):
@@ -83,6 +84,11 @@ def _place(session: LocalConnection, words: Wording, kind: str) -> list[str]:
     if kind == "SCHEMAS":
         return _equal(parts[:1], kind)
     return _equal((session.database or "", *parts)[-2:], kind)
+
+
+def _named(words: Wording) -> bool:
+    """Whether a name comes next, and not the clause after it."""
+    return words.peek().kind == "name" and words.peek().text.upper() not in ("LIKE", "STARTS", "LIMIT")
 
 
 def _equal(parts: tuple[str, ...], kind: str) -> list[str]:

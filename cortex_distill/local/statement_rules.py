@@ -5,7 +5,7 @@ import re
 import duckdb
 from sqlglot import exp
 
-from cortex_distill.local import binds
+from cortex_distill.local import binds, merge
 from cortex_distill.local.faults import unsupported
 
 DDL = (exp.Create, exp.Drop, exp.Alter)
@@ -25,7 +25,7 @@ def parsable(sql: str) -> str:
     """The text as the parser understands it. Raises for what the parser would leave out without a word."""
     if _PARAMETER.search(sql):
         raise unsupported("TRY_PARSE_JSON with the parameter 'd'; PARSE_JSON takes it")
-    return _START.sub("BEGIN TRANSACTION", _LATE_CONDITION.sub(r"\1 \3 \2", _SCOPED.sub(r"\1", sql)))
+    return merge.parsable(_START.sub("BEGIN TRANSACTION", _LATE_CONDITION.sub(r"\1 \3 \2", _SCOPED.sub(r"\1", sql))))
 
 
 def check(tree: exp.Expr) -> None:

@@ -34,7 +34,7 @@ class TemporaryTables:
         """Point every name of a temporary object at its hidden schema; note what is created and dropped."""
         created = self._created(tree)
         if created is not None:
-            place = _place(created, database, schema)
+            place = place_of(created, database, schema)
             self._make_schema(duck, place)
             self._known.add(place)
         elif not self._known:
@@ -44,7 +44,7 @@ class TemporaryTables:
         for table in list(tree.find_all(exp.Table)):
             if (not table.db and table.name.upper() in common) or (replaces and table is _target(tree)):
                 continue
-            place = _place(table, database, schema)
+            place = place_of(table, database, schema)
             if place in self._known:
                 table.set("catalog", exp.to_identifier(place.database, quoted=True))
                 table.set("db", exp.to_identifier(self._hidden(place.schema), quoted=True))
@@ -80,7 +80,8 @@ def _target(tree: exp.Expr) -> exp.Table | None:
     return tree.this.find(exp.Table) if isinstance(tree.this, exp.Expr) else None
 
 
-def _place(table: exp.Table, database: str | None, schema: str | None) -> Place:
+def place_of(table: exp.Table, database: str | None, schema: str | None) -> Place:
+    """Where a table is: its name with the current database and schema where it has none."""
     parts = [_name(table.args.get(key)) for key in ("catalog", "db", "this")]
     return Place(parts[0] or database or "", parts[1] or schema or "", parts[2])
 

@@ -42,6 +42,10 @@ class Wording:
         """The next token; an empty one at the end."""
         return self._words[self.at] if self.at < len(self._words) else Word("end", "", len(self.sql), len(self.sql))
 
+    def before(self) -> Word:
+        """The token that is just behind us."""
+        return self._words[self.at - 1]
+
     def next(self) -> Word:
         """The next token, which is then behind us."""
         word = self.peek()

@@ -1,5 +1,6 @@
 """The engine as a process of its own: found, started once, shared, stopped, killed; its clients as well."""
 
+import gzip
 import os
 import signal
 import stat
@@ -266,3 +267,18 @@ def test_many_clients_and_kill_minus_nine_lose_and_mix_no_row():
     command = [sys.executable, "benchmarks/engine_stress.py", *sizes]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_file_goes_in_and_comes_back_through_the_port(tmp_path):
+    (tmp_path / "words.csv").write_text("1,one\n2,two\n")
+    (tmp_path / "back").mkdir()
+    with served(tmp_path / "home", FakeProvider()) as service:
+        parameters = door.Door(service.port, "LOCAL", service.token).parameters()
+        connection = plain_connect(**parameters)
+        assert rows(connection, "CREATE STAGE s") and rows(connection, "CREATE TABLE t (a INT, b STRING)")
+        ((*_, status, _),) = rows(connection, f"PUT file://{tmp_path}/words.csv @s")
+        rows(connection, "COPY INTO t FROM @s")
+        assert (status, rows(connection, "SELECT * FROM t ORDER BY a")) == ("UPLOADED", [(1, "one"), (2, "two")])
+        rows(connection, f"GET @s file://{tmp_path}/back")
+        assert gzip.decompress((tmp_path / "back" / "words.csv.gz").read_bytes()) == b"1,one\n2,two\n"
+        connection.close()
