@@ -6,6 +6,7 @@ An account is the connection named in DISTILL_TEST_CONNECTION; every case makes,
 
 import os
 import re
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +17,8 @@ from snowflake.connector import DatabaseError, connect
 
 from cortex_distill.local.engine import Engine
 from cortex_distill.local.engines import provider_of
+from cortex_distill.local.service.door import Door
+from cortex_distill.local.service.server import Service
 from tests.local.conformance.compare import EXPECTATIONS, REFUSAL, difference_of, wrong_error
 
 FOLDER = Path(__file__).parent / "conformance"
@@ -30,12 +33,37 @@ def simulated_engine(tmp_path_factory):
     engine.close()
 
 
+@pytest.fixture(scope="session")
+def simulated_service(simulated_engine):
+    """The same engine behind a port."""
+    service = Service(simulated_engine, "simulated", 600)
+    simulated_engine.protocol.password = None  # clients of this process have none
+    serving = threading.Thread(target=service.serve)
+    serving.start()
+    yield service
+    service.stop(0)
+    serving.join()
+
+
 @contextmanager
 def in_process(request):
     """A connection to the local engine, in a schema of its own."""
-    connection = request.getfixturevalue("simulated_engine").connect("CONFORMANCE", f"S{uuid4().hex}".upper())
+    connection = request.getfixturevalue("simulated_engine").connect("CONFORMANCE", _own_schema())
     yield connection
     connection.close()
+
+
+@contextmanager
+def loopback(request):
+    """The same through a port, as every other client comes, in a schema of its own."""
+    service = request.getfixturevalue("simulated_service")
+    parameters = Door(service.port, "LOCAL_SIMULATED", service.token).parameters("CONFORMANCE", _own_schema())
+    with connect(**parameters, paramstyle="qmark") as connection:
+        yield connection
+
+
+def _own_schema():
+    return f"S{uuid4().hex}".upper()
 
 
 @contextmanager
@@ -54,7 +82,10 @@ def account(request):
             cursor.execute(f"DROP SCHEMA {schema}")
 
 
-@pytest.fixture(params=[in_process, pytest.param(account, marks=pytest.mark.snowflake)], ids=lambda one: one.__name__)
+TRANSPORTS = [in_process, loopback, pytest.param(account, marks=pytest.mark.snowflake)]
+
+
+@pytest.fixture(params=TRANSPORTS, ids=lambda one: one.__name__)
 def transport(request):
     """Where the statements go: (is it an account, connection)."""
     with request.param(request) as connection:
