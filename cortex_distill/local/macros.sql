@@ -12,8 +12,8 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_text(x) AS
         ELSE CAST(x AS VARCHAR) END;
 
 CREATE OR REPLACE MACRO _fs_global.main._sf_fitting(x, n) AS
-    CASE WHEN length(x) > n THEN error('<<sf 2 0A000>>not supported by the local engine: a text longer than VARCHAR('
-                                       || n || '): ' || x || '<</sf>>') ELSE x END;
+    CASE WHEN length(x) > n THEN error('<<sf 100078 22000>>String ''' || x || ''' is too long and would be truncated<</sf>>')
+         ELSE x END;
 
 -- TO_CHAR with a format for dates and times; `form` is strftime's.
 CREATE OR REPLACE MACRO _fs_global.main._sf_format(x, form) AS
@@ -31,6 +31,36 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_try_timestamp(x) AS
 -- HASH is a signed 64-bit number in Snowflake (the values differ all the same).
 CREATE OR REPLACE MACRO _fs_global.main._sf_signed(h) AS
     CAST(h::HUGEINT - 9223372036854775808::HUGEINT AS BIGINT);
+
+-- Equal numbers have equal hashes whatever their type is (Source: docs: sql-reference/functions/hash).
+CREATE OR REPLACE MACRO _fs_global.main._sf_hashed(x) AS
+    CASE WHEN typeof(x) NOT IN ('DOUBLE', 'BIGINT', 'INTEGER', 'HUGEINT') AND NOT starts_with(typeof(x), 'DECIMAL')
+         THEN typeof(x)[1] || _fs_global.main._sf_text(x)
+         WHEN contains(CAST(x AS VARCHAR), 'e') OR NOT contains(CAST(x AS VARCHAR), '.') THEN '#' || CAST(x AS VARCHAR)
+         ELSE '#' || rtrim(rtrim(CAST(x AS VARCHAR), '0'), '.') END;
+
+-- COUNT leaves out the null of JSON (Source: docs: sql-reference/functions/count).
+CREATE OR REPLACE MACRO _fs_global.main._sf_counted(x) AS
+    CASE WHEN typeof(x) = 'JSON' AND CAST(x AS VARCHAR) = 'null' THEN NULL ELSE x END;
+
+-- TO_DATE of a text that is a whole number: seconds, milli-, micro- or nanoseconds by its size.
+-- Source: docs: sql-reference/functions/to_date.
+CREATE OR REPLACE MACRO _fs_global.main._sf_date(x) AS
+    CASE WHEN NOT regexp_full_match(_fs_global.main._sf_text(x), '\d+') THEN CAST(
+             regexp_replace(_fs_global.main._sf_text(x), '^(\d{4}-\d\d-\d\d)[ T].*$', '\1') AS DATE)
+         WHEN x IS NOT NULL THEN CAST(make_timestamp(CAST(CASE
+             WHEN CAST(_fs_global.main._sf_text(x) AS HUGEINT) < 31536000000 THEN _fs_global.main._sf_text(x) || '000000'
+             WHEN CAST(_fs_global.main._sf_text(x) AS HUGEINT) < 31536000000000 THEN _fs_global.main._sf_text(x) || '000'
+             WHEN CAST(_fs_global.main._sf_text(x) AS HUGEINT) < 31536000000000000 THEN _fs_global.main._sf_text(x)
+             ELSE left(_fs_global.main._sf_text(x), -3) END AS BIGINT)) AS DATE) END;
+
+-- TO_NUMBER(text, 'XX'): hexadecimal, of as many digits at most.
+CREATE OR REPLACE MACRO _fs_global.main._sf_hexadecimal(x, form) AS
+    CASE WHEN length(x) > length(form) OR NOT regexp_full_match(x, '[0-9A-Fa-f]+')
+         THEN error('<<sf 100140 22018>>Can''t parse ''' || x || ''' as number with format ''' || form || '''<</sf>>')
+         ELSE CAST('0x' || x AS BIGINT) END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_try_hexadecimal(x, form) AS
+    CASE WHEN length(x) <= length(form) AND regexp_full_match(x, '[0-9A-Fa-f]+') THEN CAST('0x' || x AS BIGINT) END;
 
 CREATE OR REPLACE MACRO _fs_global.main._sf_md5_lower(x) AS CAST('0x' || substr(md5(x), 17, 16) AS UBIGINT);
 CREATE OR REPLACE MACRO _fs_global.main._sf_md5_upper(x) AS CAST('0x' || substr(md5(x), 1, 16) AS UBIGINT);
