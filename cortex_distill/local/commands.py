@@ -66,10 +66,20 @@ def _settled(value: exp.Expr, evaluate: Evaluate) -> exp.Expr:
     return exp.convert(evaluate(value))
 
 
+def _variable(node: exp.Anonymous, values: dict[str, str]) -> exp.Expr:
+    """GETVARIABLE('X'), whose name is in capitals. Source: docs: sql-reference/session-variables."""
+    if len(node.expressions) != 1 or not node.expressions[0].is_string:
+        raise unsupported(node.sql("snowflake"))
+    value = values.get(node.expressions[0].name)
+    return exp.Null() if value is None else exp.cast(parse_one(value, read="snowflake"), "text")
+
+
 def fill_variables(tree: exp.Expr, values: dict[str, str]) -> exp.Expr:
     """$x becomes the value that SET gave it."""
 
     def filled(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Anonymous) and str(node.this).upper() == "GETVARIABLE":
+            return _variable(node, values)
         if not isinstance(node, exp.Parameter) or not isinstance(node.this, exp.Var):
             return node
         name = node.this.name.upper()

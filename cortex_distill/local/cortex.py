@@ -85,6 +85,10 @@ class Cortex:
             messages = messages_of(content, function=settings.function, has_options=has_options)
         except CallError as error:
             return error
+        except Refused as error:
+            if settings.function != "TRY_COMPLETE":
+                raise
+            return CallError(error.message)  # it fails for no reason that Snowflake documents: NULL
         call = Call(found.name, messages, settings.parameters, settings.schema, found.weights)
         return call._replace(draw=self._draw(call)) if settings.parameters.get("temperature") else call
 

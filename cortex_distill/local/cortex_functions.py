@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from cortex_distill.local.arguments import bind, constant, flag, mapping, positional, wrong_arguments
 from cortex_distill.local.calls import CALL, FINETUNE, TOKENS, Settings, lane, new_id
-from cortex_distill.local.faults import unsupported
+from cortex_distill.local.faults import UNSUPPORTED, Refused, unsupported
 from cortex_distill.local.managed import classification
 from cortex_distill.local.parameters import without_guard
 from cortex_distill.local.prompts import check_template
@@ -63,7 +63,12 @@ def _complete(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     options = without_guard(mapping({"options": rest[0]}, "options")) if rest else None
     parameters = dict(options or {})
     form = parameters.pop("response_format", None)
-    schema = dict(schema_of(form)) if form is not None else None
+    try:
+        schema = dict(schema_of(form)) if form is not None else None
+    except Refused as error:
+        if name != "TRY_COMPLETE" or error.code == UNSUPPORTED:
+            raise
+        return exp.Null()  # Source: docs: sql-reference/functions/try_complete-snowflake-cortex
     details = options is not None and schema is None
     return _call(model, prompt, Settings(name, parameters, schema, details, False, schema_name, new_id()))
 
@@ -120,9 +125,10 @@ def _ai_count_tokens(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     }
     if of not in forms:
         raise unsupported(f"AI_COUNT_TOKENS for {of!r}")
-    if any(isinstance(argument, exp.Boolean) for argument in node.expressions):
-        raise unsupported("AI_COUNT_TOKENS with a positional return_error_details; name it")
     names = ("function_name", *forms[of])
+    last = node.expressions[-1]
+    if isinstance(last, exp.Boolean):  # the options before it may be left out
+        last.replace(exp.Kwarg(this=exp.var("return_error_details"), expression=last.copy()))
     given = bind(node, name, (*names, "return_error_details"), min(len(names), 3))
     model = given.get("model_name", _text("ai_classify-managed"))
     text = given["input_text"] if "categories" not in given else _pair(given["input_text"], given["categories"])

@@ -2,12 +2,18 @@
 
 import sqlglot
 from fakesnow.dialect import syntax_error
+from snowflake.connector.errors import ProgrammingError
 from sqlglot import TokenType, exp
 from sqlglot.dialects.snowflake import Snowflake
 from sqlglot.errors import ParseError
 from sqlglot.parsers.snowflake import SnowflakeParser
 
 TYPE_LITERAL = "a type literal"  # the text whose cast stands for TYPE OBJECT(…)
+
+
+def _to_char(args: list[exp.Expr]) -> exp.Expr:
+    """With the format as it is written: sqlglot reads dd as a day without its zero."""
+    return exp.ToChar(this=args[0], format=args[1] if len(args) > 1 else None)
 
 
 class Local(Snowflake):
@@ -18,6 +24,8 @@ class Local(Snowflake):
 
         FUNCTIONS = {  # noqa: RUF012  sqlglot's own form
             **{name: build for name, build in SnowflakeParser.FUNCTIONS.items() if not name.startswith("AI_")},
+            "TRY_PARSE_JSON": lambda args: exp.Anonymous(this="TRY_PARSE_JSON", expressions=args),
+            **dict.fromkeys(("TO_CHAR", "TO_VARCHAR"), _to_char),
             "ZEROIFNULL": lambda args: exp.Coalesce(this=args[0], expressions=[exp.Literal.number(0)]),
             "NULLIFZERO": lambda args: exp.Nullif(this=args[0], expression=exp.Literal.number(0)),
         }
@@ -29,12 +37,17 @@ class Local(Snowflake):
             return super()._parse_unary()
 
 
+def _syntax_error(error: ParseError) -> ProgrammingError:
+    known = syntax_error(error)
+    return ProgrammingError(msg=f"SQL compilation error:\nsyntax error: {known.raw_msg}", errno=1003, sqlstate="42000")
+
+
 def parse(text: str) -> list[exp.Expr | None]:
     """The statements of a Snowflake text. Raises ProgrammingError 1003, as Snowflake does for a syntax error."""
     try:
         return sqlglot.parse(text, read=Local)
     except ParseError as error:
-        raise syntax_error(error) from None
+        raise _syntax_error(error) from None
 
 
 def parse_one(text: str) -> exp.Expr:
@@ -42,4 +55,4 @@ def parse_one(text: str) -> exp.Expr:
     try:
         return sqlglot.parse_one(text, read=Local)
     except ParseError as error:
-        raise syntax_error(error) from None
+        raise _syntax_error(error) from None

@@ -19,9 +19,12 @@ class Refused(Exception):
         self.message, self.code, self.state = message, code, state
 
 
+UNSUPPORTED = 2  # the number of what the local engine does not imitate
+
+
 def unsupported(statement: str) -> Refused:
     """What is said of a statement that the local engine would otherwise get wrong."""
-    return Refused(f"{NOT_SUPPORTED}: {statement}", 2, "0A000")
+    return Refused(f"{NOT_SUPPORTED}: {statement}", UNSUPPORTED, "0A000")
 
 
 def as_refused(error: Exception) -> Refused | None:
@@ -60,7 +63,7 @@ def _of_duckdb(error: duckdb.Error) -> Refused:
     if isinstance(error, duckdb.ParserException):
         return Refused(f"SQL compilation error:\nsyntax error: {first}", 1003, "42000")
     if isinstance(error, duckdb.ConversionException):
-        return Refused(first, 100038, "22018")
+        return _conversion(first)
     if isinstance(error, duckdb.ConstraintException) and (found := re.search(r"NOT NULL.*failed: (\S+)", text)):
         return Refused(f"NULL result in a non-nullable column: {found[1]}", 100072, "22000")
     if "cannot affect the same target row more than once" in text:
@@ -70,6 +73,25 @@ def _of_duckdb(error: duckdb.Error) -> Refused:
     if isinstance(error, duckdb.InterruptException):
         return Refused("SQL execution canceled", 604, "57014")
     return Refused(first, 100183, "P0000")
+
+
+_NOT_CONVERTED = re.compile(r"""Could not convert string (['"])(.*)\1 to (\w+)""")
+_NO_DATE = re.compile(r'invalid (date|timestamp) field format: "(.*)", expected')
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
+
+
+def _conversion(text: str) -> Refused:
+    """A text that is no number, date or truth value, in Snowflake's words; the numbers as in `casting.failure`."""
+    if found := _NO_DATE.search(text):
+        code = 100040 if found[1] == "date" else 100035
+        return Refused(f"{found[1].capitalize()} '{found[2]}' is not recognized", code, "22007")
+    if found := _NOT_CONVERTED.search(text):
+        if found[3].startswith("BOOL"):
+            return Refused(f"Boolean value '{found[2]}' is not recognized", 100037, "22018")
+        if _NUMBER.fullmatch(found[2]):  # Source: docs: sql-reference/functions/try_to_decimal
+            return Refused(f"Numeric value '{found[2]}' is out of range", 100039, "22003")
+        return Refused(f"Numeric value '{found[2]}' is not recognized", 100038, "22018")
+    return Refused(text, 100038, "22018")
 
 
 def _missing(text: str) -> Refused | None:

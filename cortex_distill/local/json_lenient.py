@@ -96,13 +96,17 @@ class _Lenient:
             raise NotJson(f"Error parsing JSON: {token[:40]!r}") from error
 
     def array(self) -> list[Any]:
+        """A comma in front of the end counts as an element. Source: docs: sql-reference/functions/parse_json."""
         items: list[Any] = []
-        while self.tokens[-1] != "]":
-            items.append(None if self.tokens[-1] == "," else self.value())
-            if self.tokens[-1] != "]" and self.tokens.pop() != ",":
+        if self.tokens[-1] == "]":
+            self.tokens.pop()
+            return items
+        while True:
+            items.append(None if self.tokens[-1] in ",]" else self.value())
+            if (token := self.tokens.pop()) == "]":
+                return items
+            if token != ",":
                 raise NotJson("Error parsing JSON: missing comma")
-        self.tokens.pop()
-        return items
 
     def object(self) -> dict[str, Any]:
         pairs: list[tuple[str, Any]] = []

@@ -12,8 +12,8 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_text(x) AS
         ELSE CAST(x AS VARCHAR) END;
 
 CREATE OR REPLACE MACRO _fs_global.main._sf_fitting(x, n) AS
-    CASE WHEN length(x) > n THEN error('<<sf 2 0A000>>not supported by the local engine: a text longer than VARCHAR('
-                                       || n || '): ' || x || '<</sf>>') ELSE x END;
+    CASE WHEN length(x) > n THEN error('<<sf 100078 22000>>String ''' || x || ''' is too long and would be truncated<</sf>>')
+         ELSE x END;
 
 -- TO_CHAR with a format for dates and times; `form` is strftime's.
 CREATE OR REPLACE MACRO _fs_global.main._sf_format(x, form) AS
@@ -32,41 +32,75 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_try_timestamp(x) AS
 CREATE OR REPLACE MACRO _fs_global.main._sf_signed(h) AS
     CAST(h::HUGEINT - 9223372036854775808::HUGEINT AS BIGINT);
 
+-- Equal numbers have equal hashes whatever their type is (Source: docs: sql-reference/functions/hash).
+CREATE OR REPLACE MACRO _fs_global.main._sf_hashed(x) AS
+    CASE WHEN typeof(x) NOT IN ('DOUBLE', 'BIGINT', 'INTEGER', 'HUGEINT') AND NOT starts_with(typeof(x), 'DECIMAL')
+         THEN typeof(x)[1] || _fs_global.main._sf_text(x)
+         WHEN contains(CAST(x AS VARCHAR), 'e') OR NOT contains(CAST(x AS VARCHAR), '.') THEN '#' || CAST(x AS VARCHAR)
+         ELSE '#' || rtrim(rtrim(CAST(x AS VARCHAR), '0'), '.') END;
+
+-- COUNT leaves out the null of JSON (Source: docs: sql-reference/functions/count).
+CREATE OR REPLACE MACRO _fs_global.main._sf_counted(x) AS
+    CASE WHEN typeof(x) = 'JSON' AND CAST(x AS VARCHAR) = 'null' THEN NULL ELSE x END;
+
+-- TO_DATE of a text that is a whole number: seconds, milli-, micro- or nanoseconds by its size.
+-- Source: docs: sql-reference/functions/to_date.
+CREATE OR REPLACE MACRO _fs_global.main._sf_date(x) AS
+    CASE WHEN NOT regexp_full_match(_fs_global.main._sf_text(x), '\d+') THEN CAST(
+             regexp_replace(_fs_global.main._sf_text(x), '^(\d{4}-\d\d-\d\d)[ T].*$', '\1') AS DATE)
+         WHEN x IS NOT NULL THEN CAST(make_timestamp(CAST(CASE
+             WHEN CAST(_fs_global.main._sf_text(x) AS HUGEINT) < 31536000000 THEN _fs_global.main._sf_text(x) || '000000'
+             WHEN CAST(_fs_global.main._sf_text(x) AS HUGEINT) < 31536000000000 THEN _fs_global.main._sf_text(x) || '000'
+             WHEN CAST(_fs_global.main._sf_text(x) AS HUGEINT) < 31536000000000000 THEN _fs_global.main._sf_text(x)
+             ELSE left(_fs_global.main._sf_text(x), -3) END AS BIGINT)) AS DATE) END;
+
+-- TO_NUMBER(text, 'XX'): hexadecimal, of as many digits at most.
+CREATE OR REPLACE MACRO _fs_global.main._sf_hexadecimal(x, form) AS
+    CASE WHEN length(x) > length(form) OR NOT regexp_full_match(x, '[0-9A-Fa-f]+')
+         THEN error('<<sf 100140 22018>>Can''t parse ''' || x || ''' as number with format ''' || form || '''<</sf>>')
+         ELSE CAST('0x' || x AS BIGINT) END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_try_hexadecimal(x, form) AS
+    CASE WHEN length(x) <= length(form) AND regexp_full_match(x, '[0-9A-Fa-f]+') THEN CAST('0x' || x AS BIGINT) END;
+
 CREATE OR REPLACE MACRO _fs_global.main._sf_md5_lower(x) AS CAST('0x' || substr(md5(x), 17, 16) AS UBIGINT);
 CREATE OR REPLACE MACRO _fs_global.main._sf_md5_upper(x) AS CAST('0x' || substr(md5(x), 1, 16) AS UBIGINT);
 
--- Exact numbers divide to a NUMBER: six more digits than the dividend (Source: docs: sql-reference/operators-arithmetic).
+-- Exact numbers divide to a NUMBER whose scale is the dividend's and six more, but not more than twelve unless the
+-- dividend has more (Source: docs: sql-reference/operators-arithmetic). _sf_quotient is never evaluated: it has that type.
 -- DuckDB picks the overload by the types of the operands; it cannot where an aggregate is one, hence the second macro.
-CREATE OR REPLACE MACRO _fs_global.main._sf_divide(a HUGEINT, b HUGEINT) AS
+CREATE OR REPLACE MACRO _fs_global.main._sf_quotient(a, b) AS round(a, 6) * CAST(0 AS DECIMAL(6, 6)) + a + round(b, 0);
+CREATE OR REPLACE MACRO _fs_global.main._sf_divide_any(a, b) AS
+    CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
+         ELSE cast_to_type(CAST(a AS DOUBLE) / nullif(b, 0), _fs_global.main._sf_quotient(a, b)) END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_divide(a HUGEINT, b HUGEINT, _, _b) AS
         CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
              ELSE CAST((abs(a) * 2000000 // abs(nullif(b, 0)) + 1) // 2 * sign(a) * sign(b) AS DECIMAL(32, 0))
                   * CAST('0.000001' AS DECIMAL(6, 6)) END,
-    (a DECIMAL(38, 12), b DECIMAL(38, 12)) AS
-        CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
-             ELSE CAST(a / nullif(b, 0) AS DECIMAL(38, 12)) END,
-    (a DOUBLE, b DOUBLE) AS
+    (a DECIMAL(38, 12), b DECIMAL(38, 12), dividend, divisor) AS
+        _fs_global.main._sf_divide_any(dividend, divisor),
+    (a DOUBLE, b DOUBLE, _, _b) AS
         CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
              ELSE a / nullif(b, 0) END;
-CREATE OR REPLACE MACRO _fs_global.main._sf_divide_any(a, b) AS
-    CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>') ELSE a / nullif(b, 0) END;
-CREATE OR REPLACE MACRO _fs_global.main._sf_divide_scaled(a, b) AS
-    CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
-         ELSE CAST(CAST(a AS DOUBLE) / nullif(b, 0) AS DECIMAL(38, 6)) END;
 CREATE OR REPLACE MACRO _fs_global.main._sf_modulo(a, b) AS
     CASE WHEN b = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>') ELSE a % nullif(b, 0) END;
-CREATE OR REPLACE MACRO _fs_global.main._sf_avg(a HUGEINT) AS CAST(avg(a) AS DECIMAL(38, 6)),
-    (a DECIMAL(38, 12)) AS CAST(avg(a) AS DECIMAL(38, 12)),
-    (a DOUBLE) AS avg(a);
-CREATE OR REPLACE MACRO _fs_global.main._sf_avg_over(a HUGEINT, v) AS CAST(v AS DECIMAL(38, 6)),
-    (a DECIMAL(38, 12), v) AS CAST(v AS DECIMAL(38, 12)),
-    (a DOUBLE, v) AS v;
+-- The second parameter is the same value again, uncast: DuckDB casts an argument to the type of its parameter.
+CREATE OR REPLACE MACRO _fs_global.main._sf_avg(a HUGEINT, _) AS CAST(avg(a) AS DECIMAL(38, 6)),
+    (a DECIMAL(38, 12), x) AS cast_to_type(avg(x), _fs_global.main._sf_quotient(min(x), 1)),
+    (a DOUBLE, _) AS avg(a);
+CREATE OR REPLACE MACRO _fs_global.main._sf_avg_over(a HUGEINT, v, _) AS CAST(v AS DECIMAL(38, 6)),
+    (a DECIMAL(38, 12), v, x) AS cast_to_type(v, _fs_global.main._sf_quotient(x, 1)),
+    (a DOUBLE, v, _) AS v;
 
 -- The same for operands that are text or VARIANT; what is no number is an error.
 CREATE OR REPLACE MACRO _fs_global.main._sf_float(x) AS CAST(_fs_global.main._sf_text(x) AS DOUBLE);
 CREATE OR REPLACE MACRO _fs_global.main._sf_divide_loose(a, b) AS
-    _fs_global.main._sf_divide_any(_fs_global.main._sf_float(a), _fs_global.main._sf_float(b));
-CREATE OR REPLACE MACRO _fs_global.main._sf_avg_loose(x) AS avg(_fs_global.main._sf_float(x));
-CREATE OR REPLACE MACRO _fs_global.main._sf_sum_loose(x) AS sum(_fs_global.main._sf_float(x));
+    CASE WHEN _fs_global.main._sf_float(b) = 0 AND a IS NOT NULL THEN error('<<sf 100051 22012>>Division by zero<</sf>>')
+         ELSE _fs_global.main._sf_float(a) / nullif(_fs_global.main._sf_float(b), 0) END;
+CREATE OR REPLACE MACRO _fs_global.main._sf_avg_loose(a HUGEINT, _) AS CAST(avg(a) AS DECIMAL(38, 6)),
+    (a DECIMAL(38, 12), x) AS cast_to_type(avg(x), _fs_global.main._sf_quotient(min(x), 1)),
+    (a DOUBLE, _) AS avg(a), (a VARCHAR, x) AS avg(_fs_global.main._sf_float(x));
+CREATE OR REPLACE MACRO _fs_global.main._sf_sum_loose(a HUGEINT, x) AS sum(x), (a DECIMAL(38, 12), x) AS sum(x),
+    (a DOUBLE, x) AS sum(x), (a VARCHAR, x) AS sum(_fs_global.main._sf_float(x));
 CREATE OR REPLACE MACRO _fs_global.main._sf_trunc_loose(unit, x) AS date_trunc(unit, CAST(x AS TIMESTAMP));
 
 -- FLOAT to whole number rounds half away from zero; DuckDB's cast rounds half to even.

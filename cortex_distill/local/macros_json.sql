@@ -20,7 +20,8 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_array_slice(a, f, t) AS
         _fs_global.main._sf_from_end(f, _fs_global.main._sf_size(a)) + 1,
         _fs_global.main._sf_from_end(t, _fs_global.main._sf_size(a))));
 CREATE OR REPLACE MACRO _fs_global.main._sf_array_contains(a, x) AS
-    list_contains(_fs_global.main._sf_list(a), to_json(x));
+    CASE WHEN x IS NOT NULL THEN list_contains(_fs_global.main._sf_list(a), to_json(x))
+         WHEN len(list_filter(_fs_global.main._sf_list(a), lambda e: e IS NULL OR json_type(e) = 'NULL')) > 0 THEN true END;
 CREATE OR REPLACE MACRO _fs_global.main._sf_array_position(a, x) AS
     nullif(list_position(_fs_global.main._sf_list(a), to_json(x)), 0) - 1;
 CREATE OR REPLACE MACRO _fs_global.main._sf_first_ones(l) AS list_filter(l, lambda x, i: list_position(l, x) = i);

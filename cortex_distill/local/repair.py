@@ -84,8 +84,11 @@ def _anonymous(node: exp.Expr) -> exp.Expr:
 
 
 def _hash(node: exp.Expr) -> exp.Expr:
-    """HASH as a signed number; a VARIANT string hashes like itself."""
-    return macro("signed", exp.func("HASH", *node.expressions, dialect="duckdb"))
+    """HASH as a signed number. A model call is hashed as it is: the macro would write it several times."""
+    parts = [
+        part if isinstance(part, exp.Star) or calls.count(part) else macro("hashed", part) for part in node.expressions
+    ]
+    return macro("signed", exp.func("HASH", *parts, dialect="duckdb"))
 
 
 def _positional_column(node: exp.Expr) -> exp.Expr:
@@ -116,6 +119,8 @@ def _unenforced(node: exp.Expr) -> exp.Expr:
 
 def _no_order_by_seq(node: exp.Expr) -> exp.Expr:
     """Snowpark orders by SEQ8(), which is the order rows come in anyway."""
+    if isinstance(node.this, exp.Column) and node.this.sql("snowflake").upper() == "ALL":
+        node.set("this", exp.var("ALL"))  # ORDER BY ALL, not a column
     return exp.Ordered(this=exp.Literal.number(1)) if type(node.this).__name__.startswith("Seq") else node
 
 
@@ -134,9 +139,8 @@ def _to_number(node: exp.Expr) -> exp.Expr:
         return node
     if set(form.name.upper()) != {"X"}:
         raise unsupported(f"TO_NUMBER with format {form.name!r}")
-    kind = exp.TryCast if node.args.get("safe") else exp.Cast
-    digits = exp.Concat(expressions=[exp.Literal.string("0x"), node.this.copy()])
-    return kind(this=digits, to=exp.DataType.build("bigint"))
+    name = "try_hexadecimal" if node.args.get("safe") else "hexadecimal"
+    return macro(name, repair_text.text(node.this), form.copy())
 
 
 def _cast(node: exp.Expr) -> exp.Expr:
@@ -148,8 +152,33 @@ def _cast(node: exp.Expr) -> exp.Expr:
 
 
 def _window(node: exp.Expr) -> exp.Expr:
+    called = node.this
+    if isinstance(called, exp.Anonymous) and str(called.this).upper() == "RATIO_TO_REPORT":
+        total = node.copy()
+        total.set("this", exp.Anonymous(this="SUM", expressions=[called.expressions[0].copy()]))
+        return exp.Div(
+            this=exp.cast(called.expressions[0].copy(), "double"),
+            expression=exp.func("NULLIF", total, exp.Literal.number(0)),
+        )
     new = repair_arrays.over(node)
     return new if new is not node else repair_numbers.over(node)
+
+
+def _count(node: exp.Expr) -> exp.Expr:
+    """COUNT of a VARIANT's path leaves out the null of JSON."""
+    if isinstance(node.this, exp.Column) and isinstance(node.this.this, exp.Star):
+        raise unsupported(f"{node.sql('snowflake')}: rows without a NULL")
+    if (
+        node.this is not None
+        and not node.expressions
+        and (repair_text.is_path(node.this) or isinstance(node.this, exp.Column))
+    ):
+        node.set("this", macro("counted", node.this.copy()))
+    return node
+
+
+def _round(node: exp.Expr) -> exp.Expr:
+    return exp.Null() if any(isinstance(part, exp.Null) for part in node.args.values()) else node
 
 
 def _refuse(node: exp.Expr) -> exp.Expr:
@@ -165,6 +194,8 @@ _RULES: dict[type[exp.Expr], Rule] = {
     **repair_numbers.RULES,
     **repair_dates.RULES,
     exp.Anonymous: _anonymous,
+    exp.Count: _count,
+    exp.Round: _round,
     exp.Cast: _cast,
     exp.TryCast: _cast,
     exp.ColumnDef: _unenforced,
@@ -182,4 +213,5 @@ _FUNCTIONS: dict[str, Rule] = {
     **repair_arrays.FUNCTIONS,
     **repair_dates.FUNCTIONS,
     "HASH": _hash,
+    "SYSTEM$TYPEOF": _refuse,
 }

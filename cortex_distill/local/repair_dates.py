@@ -15,7 +15,8 @@ _ELEMENTS = {
     "YYYY": "%Y", "YY": "%y", "MMMM": "%B", "MON": "%b", "MM": "%m", "DD": "%d", "DY": "%a", "HH24": "%H", "HH12": "%I",
     "AM": "%p", "PM": "%p", "MI": "%M", "SS": "%S", "FF3": "%g", "FF6": "%f",
 }  # fmt: skip
-_ELEMENT = re.compile('"([^"]*)"|(' + "|".join(_ELEMENTS) + ")|(.)", re.IGNORECASE | re.DOTALL)
+_UNKNOWN = "FF[0-9]?|TZ[A-Z]*|UUUU|AD|BC"  # elements of Snowflake's without a twin; other letters stand for themselves
+_ELEMENT = re.compile('"([^"]*)"|(' + "|".join(_ELEMENTS) + ")|(" + _UNKNOWN + "|.)", re.IGNORECASE | re.DOTALL)
 
 
 def _to_char(node: exp.Expr) -> exp.Expr:
@@ -27,7 +28,7 @@ def _to_char(node: exp.Expr) -> exp.Expr:
         raise unsupported(node.sql("snowflake"))
     written = []
     for quoted, element, other in _ELEMENT.findall(form.name):
-        if other.isalnum() or other == "%":
+        if other == "%" or len(other) > 1:
             raise unsupported(f"TO_CHAR with the format {form.name!r}")
         written.append(_ELEMENTS[element.upper()] if element else quoted + other)
     return macro("format", node.this.copy(), exp.Literal.string("".join(written)))
@@ -56,10 +57,18 @@ def _try_timestamp(node: exp.Expr) -> exp.Expr:
     return macro("try_timestamp", node.expressions[0].copy())
 
 
+def _to_date(node: exp.Expr) -> exp.Expr:
+    """TO_DATE without a format."""
+    return macro("date", node.expressions[0].copy()) if len(node.expressions) == 1 else node
+
+
 RULES: dict[type[exp.Expr], Rule] = {
     exp.DateAdd: _added,
     exp.DateTrunc: _truncated,
     exp.TimestampTrunc: _truncated,
     exp.ToChar: _to_char,
 }
-FUNCTIONS: dict[str, Rule] = dict.fromkeys(("TRY_TO_TIMESTAMP", "TRY_TO_TIMESTAMP_NTZ"), _try_timestamp)
+FUNCTIONS: dict[str, Rule] = {
+    **dict.fromkeys(("TRY_TO_TIMESTAMP", "TRY_TO_TIMESTAMP_NTZ"), _try_timestamp),
+    **dict.fromkeys(("TO_DATE", "DATE"), _to_date),
+}

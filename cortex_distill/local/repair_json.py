@@ -49,6 +49,8 @@ def _check(node: exp.Expr) -> exp.Expr:
 
 def _object(node: exp.Expr) -> exp.Expr:
     """{…} and OBJECT_CONSTRUCT: keys keep their case, pairs with NULL are left out."""
+    if any(isinstance(part, exp.Star) and any(part.args.values()) for part in node.expressions):
+        raise unsupported(node.sql("snowflake"))
     if not all(isinstance(pair, exp.PropertyEQ) for pair in node.expressions):
         return node
     return _built("_SF_OBJECT", [(_key(pair.this), pair.expression) for pair in node.expressions])

@@ -37,38 +37,14 @@ def has_aggregate(node: exp.Expr) -> bool:
 _AGGREGATES = (*_SUMS.values(), "_FS_GLOBAL.MAIN._SF_AVG", "_FS_GLOBAL.MAIN._SF_AVG_OVER")
 
 
-def _is_whole(node: exp.Expr) -> bool:
-    """Whether a number is whole whatever its columns hold."""
-    node = node.unnest()
-    if isinstance(node, exp.Literal):
-        return not node.is_string and str(node.this).isdigit()
-    if isinstance(node, exp.Count | exp.CountIf):
-        return True
-    if isinstance(node, exp.Neg):
-        return _is_whole(node.this)
-    if isinstance(node, exp.Add | exp.Sub | exp.Mul):
-        return _is_whole(node.this) and _is_whole(node.expression)
-    if isinstance(node, exp.If):
-        return all(_is_whole(part) for part in (node.args["true"], node.args.get("false")) if part is not None)
-    if isinstance(node, exp.Case):
-        values = [part.args["true"] for part in node.args["ifs"]] + [node.args.get("default")]
-        return all(_is_whole(value) for value in values if value is not None)
-    if isinstance(node, exp.Cast):
-        return node.to.this in _WHOLE
-    if isinstance(node, exp.Anonymous) and str(node.this) == "SUM":
-        return _is_whole(node.expressions[0])
-    return False
-
-
 def _divide(node: exp.Expr) -> exp.Expr:
     """Exact numbers give a NUMBER; division by zero is an error in Snowflake, and infinity in DuckDB."""
-    if calls.count(node):
+    if calls.count(node) or isinstance(node.this, exp.Null):
         return node
     operands = [cast_path(side, "double") for side in (node.this, node.expression)]
     if not has_aggregate(node):
-        return macro("divide", *operands)
-    whole = all(map(_is_whole, operands))
-    return macro("divide_scaled" if whole else "divide_any", *operands)
+        return macro("divide", *operands, *(operand.copy() for operand in operands))
+    return macro("divide_any", *operands)
 
 
 def _modulo(node: exp.Expr) -> exp.Expr:
@@ -108,7 +84,7 @@ def _average(node: exp.Expr) -> exp.Expr:
         return _function("AVG", value)
     if isinstance(value, exp.Distinct) or has_aggregate(value):
         return _function("AVG", value)
-    return macro("avg", value)
+    return macro("avg", value, value.copy())
 
 
 def over(node: exp.Expr) -> exp.Expr:
@@ -121,7 +97,8 @@ def over(node: exp.Expr) -> exp.Expr:
     select = node.find_ancestor(exp.Select)
     if select is None or select.args.get("group"):
         return node
-    return macro("avg_over", called.expressions[0].copy(), node.copy())
+    value = called.expressions[0]
+    return macro("avg_over", value.copy(), node.copy(), value.copy())
 
 
 def _boolean(node: exp.Expr) -> exp.Expr:
@@ -164,7 +141,8 @@ def loosened(tree: exp.Expr, error: str) -> exp.Expr | None:
             if name in _LOOSE and not any(isinstance(part, exp.Distinct) for part in node.expressions):
                 if name == "SUM" and isinstance(node.parent, exp.Window):
                     return node
-                return macro(_LOOSE[name], *node.expressions)
+                operands = node.expressions[:2] if name == "DIVIDE" else node.expressions
+                return macro(_LOOSE[name], *operands, *(operands[:1] if name == "SUM" else []))
         return node
 
     return tree.copy().transform(rule)

@@ -74,9 +74,8 @@ def _substr(node: exp.Expr) -> exp.Expr:
 
 
 def _substr_all(node: exp.Expr) -> exp.Expr:
-    if _number(node, "occurrence", 1) != 1:
-        raise unsupported(node.sql("snowflake"))
-    return _function("TO_JSON", _groups(node))
+    first = exp.Literal.number(_number(node, "occurrence", 1))
+    return _function("TO_JSON", _function("LIST_SLICE", _groups(node), first, exp.Literal.number(-1)))
 
 
 def _groups(node: exp.Expr) -> exp.Expr:

@@ -6,7 +6,7 @@ import duckdb
 from sqlglot import exp
 
 from cortex_distill.local import binds, merge
-from cortex_distill.local.faults import unsupported
+from cortex_distill.local.faults import Refused, unsupported
 
 DDL = (exp.Create, exp.Drop, exp.Alter)
 _REFUSED = (exp.Undrop, exp.HistoricalData, exp.Changes, exp.MultitableInserts, exp.Collate, exp.MatchRecognize)
@@ -18,13 +18,14 @@ _SCOPED = re.compile(r"^(\s*create\s+(?:or\s+replace\s+)?)scoped\s+", re.IGNOREC
 _LATE_CONDITION = re.compile(  # CREATE TABLE x IF NOT EXISTS, as Snowpark writes it
     r'^(\s*create\s+(?:\w+\s+)?table)\s+((?:"[^"]*"|[\w$.])+)\s+(if\s+not\s+exists)\b', re.IGNORECASE
 )
-_PARAMETER = re.compile(r"\btry_parse_json\s*\(.*,\s*'d'\s*\)", re.IGNORECASE | re.DOTALL)
+_PIVOT = re.compile(r"\bpivot\s*\(.*(\(\s*any\b|\bdefault\s+on\s+null\b)", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
 def parsable(sql: str) -> str:
     """The text as the parser understands it. Raises for what the parser would leave out without a word."""
-    if _PARAMETER.search(sql):
-        raise unsupported("TRY_PARSE_JSON with the parameter 'd'; PARSE_JSON takes it")
+    if _PIVOT.search(sql):
+        raise unsupported("PIVOT with ANY or DEFAULT ON NULL")
     return merge.parsable(_START.sub("BEGIN TRANSACTION", _LATE_CONDITION.sub(r"\1 \3 \2", _SCOPED.sub(r"\1", sql))))
 
 
@@ -32,6 +33,8 @@ def check(tree: exp.Expr) -> None:
     """Raise for what would be answered wrongly: time travel, UNDROP, INSERT ALL, names that differ only by case."""
     for node in tree.find_all(*_REFUSED, *_PROPERTIES):
         raise unsupported(f"{type(node).__name__} in {tree.sql('snowflake')[:150]}")
+    for values in tree.find_all(exp.Values):
+        _check_values(values)
     for select in tree.find_all(exp.Select):
         if select is tree:
             continue
@@ -39,6 +42,25 @@ def check(tree: exp.Expr) -> None:
         stored = {_stored(column) for column in names.values()}
         if len({name.upper() for name in stored}) < len(stored):
             raise unsupported(f"columns whose names differ only by case: {', '.join(sorted(stored))}")
+
+
+def _check_values(values: exp.Values) -> None:
+    """VALUES takes no semi-structured constructor; the first row of INSERT's decides whether a column is a number.
+
+    Source: docs: sql-reference/sql/insert.
+    """
+    rows = [row.expressions for row in values.expressions if isinstance(row, exp.Tuple)]
+    for cell in (cell for row in rows for cell in row):
+        if found := cell.find(exp.ParseJSON):
+            text = found.sql("snowflake")
+            raise Refused(f"SQL compilation error:\nInvalid expression [{text}] in VALUES clause", 2014, "22000")
+    if not isinstance(values.parent, exp.Insert) or not rows:
+        return
+    for first, *others in zip(*rows, strict=False):
+        if isinstance(first, exp.Literal) and not first.is_string:
+            for other in others:
+                if isinstance(other, exp.Literal) and other.is_string and not _NUMBER.fullmatch(other.name):
+                    raise Refused(f"Numeric value '{other.name}' is not recognized", 100038, "22018")
 
 
 def _stored(column: exp.Expr) -> str:

@@ -74,7 +74,7 @@ def test_a_function_answers_as_snowflake(one, expression, value):
 
 
 JSON_TEXTS = [
-    ("[1,2,]", [1, 2]),
+    ("[1,2,]", [1, 2, None]),
     ("[1, ,7]", [1, None, 7]),
     ("{a: 1, b: TRUE,}", {"a": 1, "b": True}),
     ('{"a":1,"a":2}', None),
