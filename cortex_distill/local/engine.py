@@ -11,21 +11,23 @@ from fakesnow.instance import FakeSnow
 from snowflake.connector import SnowflakeConnection
 
 from cortex_distill.errors import SetupError
-from cortex_distill.local import history, json_tree, noted, usage
-from cortex_distill.local.connection import LocalConnection
-from cortex_distill.local.cortex import Cortex, register_json
-from cortex_distill.local.cursor import Result
+from cortex_distill.local.cortex import usage
+from cortex_distill.local.cortex.answering import Cortex, register_json
+from cortex_distill.local.cortex.finetune import Jobs
+from cortex_distill.local.cortex.tuning_data import TuningData
+from cortex_distill.local.cortex.tuning_store import TuningStore
 from cortex_distill.local.faults import Refused
-from cortex_distill.local.finetune import Jobs
-from cortex_distill.local.journal import Journal, Statement
-from cortex_distill.local.locks import Locks
-from cortex_distill.local.protocol import Protocol
 from cortex_distill.local.providers import Provider
-from cortex_distill.local.stages import forget_sessions
-from cortex_distill.local.temporary import PREFIX
-from cortex_distill.local.transport import in_process
-from cortex_distill.local.tuning_data import TuningData
-from cortex_distill.local.tuning_store import TuningStore
+from cortex_distill.local.session import history
+from cortex_distill.local.session.connection import LocalConnection
+from cortex_distill.local.session.journal import Journal, Statement
+from cortex_distill.local.session.locks import Locks
+from cortex_distill.local.session.temporary import PREFIX
+from cortex_distill.local.sql import json_tree, noted
+from cortex_distill.local.sql.cursor import Result
+from cortex_distill.local.stages.stages import forget_sessions
+from cortex_distill.local.wire.protocol import Protocol
+from cortex_distill.local.wire.transport import in_process
 
 OWN_FILE = "_cortex.db"  # jobs and models; attached as database SNOWFLAKE
 _HOLDER = re.compile(r"PID (\d+)")
@@ -119,7 +121,7 @@ class Engine:
         register_json(duck)
         json_tree.register(duck)
         for name in ("macros.sql", "macros_json.sql"):
-            duck.execute(resources.files(__package__).joinpath(name).read_text("utf-8"))
+            duck.execute(resources.files("cortex_distill.local.sql").joinpath(name).read_text("utf-8"))
         self._jobs = Jobs(TuningStore(duck), self.provider, self.home / "models", TuningData(self))
         self._jobs.register(duck, self.journal)
         duck.execute(usage.CREATE)

@@ -10,8 +10,9 @@ from snowflake.connector.errors import DatabaseError
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from cortex_distill.errors import SetupError
-from cortex_distill.local import catalogue, connect, engines
-from cortex_distill.local.catalogue import MODELS, closed, tunable
+from cortex_distill.local import connect, engines
+from cortex_distill.local.cortex import catalogue
+from cortex_distill.local.cortex.catalogue import MODELS, closed, tunable
 from tests.local.engine_fake import FakeProvider
 
 BEFORE, AFTER = "2024-10-01", "2026-11-22"

@@ -7,7 +7,7 @@ import pytest
 from snowflake.connector import ProgrammingError
 
 from cortex_distill.local.engine import Engine
-from cortex_distill.local.journal import LONGEST
+from cortex_distill.local.session.journal import LONGEST
 from tests.local.engine_fake import FakeProvider
 
 DECLARED = "CREATE TRANSIENT TABLE t (a INT PRIMARY KEY, b VARCHAR(3) COMMENT 'it''s short') COMMENT = 'the table'"

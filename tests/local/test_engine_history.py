@@ -8,10 +8,10 @@ import pytest
 from snowflake.connector.errors import ProgrammingError
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-from cortex_distill.local import running
 from cortex_distill.local.engine import Engine
-from cortex_distill.local.kept import Kept
 from cortex_distill.local.providers import CallError
+from cortex_distill.local.session.kept import Kept
+from cortex_distill.local.wire import running
 from tests.local.engine_fake import FakeProvider
 
 USAGE = "SNOWFLAKE.ACCOUNT_USAGE.CORTEX_AI_FUNCTIONS_USAGE_HISTORY"

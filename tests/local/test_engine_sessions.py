@@ -9,8 +9,9 @@ import pytest
 from snowflake.snowpark import Session
 
 from cortex_distill.errors import SetupError
-from cortex_distill.local import engines, running
+from cortex_distill.local import engines
 from cortex_distill.local.engine import Engine
+from cortex_distill.local.wire import running
 from tests.local.engine_fake import FakeProvider
 
 PREAMBLE = """

@@ -17,11 +17,12 @@ from snowflake.connector import connect as plain_connect
 from snowflake.connector.errors import DatabaseError
 
 from cortex_distill.errors import SetupError
-from cortex_distill.local import connect, running
+from cortex_distill.local import connect
 from cortex_distill.local.engine import Engine
 from cortex_distill.local.service import client, door
 from cortex_distill.local.service.presence import Presence
 from cortex_distill.local.service.server import Service
+from cortex_distill.local.wire import running
 from cortex_distill.session import SqlError, execute, open_session
 from cortex_distill.sql import Sql
 from tests.local.engine_fake import FakeProvider
@@ -130,6 +131,32 @@ def test_the_engine_listens_on_loopback_alone(shared_home):
     listening = [line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines() if f":{port:04X} " in line]
     assert "0100007F" in {place.split(":")[0] for place in listening if place.endswith(f":{port:04X}")}
     assert not any(place.startswith("00000000:") for place in listening)
+
+
+GUARDED = """
+import socket, sys
+allowed = socket.socket.connect
+def guarded(self, address):
+    assert self.family == socket.AF_UNIX or address[0] == "127.0.0.1", f"a connection to {address}"
+    return allowed(self, address)
+socket.socket.connect = socket.socket.connect_ex = guarded
+socket.getaddrinfo = lambda host, *rest, known=socket.getaddrinfo, **more: (
+    known(host, *rest, **more) if host == "127.0.0.1" else sys.exit(f"asked for the address of {host}"))
+from pathlib import Path
+from cortex_distill.local import connect
+for inside in (True, False):
+    home = Path(sys.argv[1]) / str(inside)
+    connection = connect(home, "simulated", database="D", schema="S", in_process=inside)
+    print(connection.cursor().execute("SELECT AI_COMPLETE('llama3.1-8b', 'Hi') IS NOT NULL").fetchall())
+    connection.close()
+"""
+
+
+def test_no_address_but_loopback_is_asked(tmp_path):
+    command = [sys.executable, "-c", GUARDED, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    client.stop(tmp_path / "False", 0)
+    assert (done.stdout, done.stderr) == ("[(True,)]\n[(True,)]\n", "")
 
 
 def test_a_plain_client_connects_by_the_name_in_the_file(shared_home):

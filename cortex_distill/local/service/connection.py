@@ -10,8 +10,8 @@ from snowflake.connector.auth import AuthByDefault
 from snowflake.connector.errors import DatabaseError
 
 from cortex_distill.local.service import client
-from cortex_distill.local.transport import LocalClient
-from cortex_distill.local.wire import GONE
+from cortex_distill.local.wire.messages import GONE
+from cortex_distill.local.wire.transport import LocalClient
 
 
 def _is_gone(error: Exception) -> bool:

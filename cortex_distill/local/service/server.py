@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from cortex_distill.local.engine import Engine
 from cortex_distill.local.service.door import HOST
 from cortex_distill.local.service.presence import Presence
-from cortex_distill.local.wire import Request, token_of
+from cortex_distill.local.wire.messages import Request, token_of
 
 GRACE = 300.0  # seconds that a session outlives the last connection of its client
 _OWN = "/distill/"

@@ -1,0 +1,1 @@
+"""Cortex functions: calls in a statement, models and their lifecycle, fine-tuning, usage."""

@@ -1,0 +1,1 @@
+"""Snowflake Scripting: blocks read whole, then run statement by statement; procedures."""

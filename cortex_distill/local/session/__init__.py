@@ -1,0 +1,1 @@
+"""Sessions: what they hold, what they run, what became of it."""

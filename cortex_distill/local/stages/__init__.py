@@ -1,0 +1,1 @@
+"""Staged files: PUT, GET, LIST, COPY INTO, SELECT FROM @stage."""

@@ -1,0 +1,1 @@
+"""Snowflake's HTTP protocol, from the connector's request to its reply."""
