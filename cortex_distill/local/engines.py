@@ -34,13 +34,7 @@ def connect(home: Path, models: str, *, database: str, schema: str, as_of: str |
     with _guard:
         opened = _open.get(home.resolve())
         if opened is None:
-            provider = provider_of(models)
-            try:
-                engine = Engine(home, provider, account_of(models))
-            except SetupError:
-                provider.close()
-                raise
-            opened = _open[home.resolve()] = _Opened(models, engine, os.getpid())
+            opened = _open[home.resolve()] = _Opened(models, new_engine(home, models), os.getpid())
     if opened.models != models:
         raise SetupError(f"{home} is open in this process with models '{opened.models}', asked for '{models}'")
     if opened.process != os.getpid():
@@ -48,6 +42,16 @@ def connect(home: Path, models: str, *, database: str, schema: str, as_of: str |
             f"{home} was opened by process {opened.process}, of which this one is a fork; start a new process"
         )
     return opened.engine.connect(database, schema, as_of)
+
+
+def new_engine(home: Path, models: str) -> Engine:
+    """An engine on that folder, for its caller to close. Raises SetupError if folder or models cannot be opened."""
+    provider = provider_of(models)
+    try:
+        return Engine(home, provider, account_of(models))
+    except SetupError:
+        provider.close()
+        raise
 
 
 @atexit.register

@@ -42,16 +42,10 @@ def main(home: Path, models: str, idle: float) -> None:
 
 
 def _serve(home: Path, models: str, idle: float) -> None:
-    from cortex_distill.local.engine import Engine  # noqa: PLC0415  after the lock
-    from cortex_distill.local.engines import account_of, provider_of  # noqa: PLC0415
+    from cortex_distill.local.engines import new_engine  # noqa: PLC0415  after the lock
     from cortex_distill.local.service.server import Service  # noqa: PLC0415
 
-    provider = provider_of(models)
-    try:
-        engine = Engine(home, provider, account_of(models))
-    except SetupError:
-        provider.close()
-        raise
+    engine = new_engine(home, models)
     service = Service(engine, models, idle)
 
     def stop(number: int, frame: FrameType | None) -> None:

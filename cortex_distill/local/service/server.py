@@ -18,6 +18,7 @@ from cortex_distill.local.wire.messages import Request, token_of
 
 GRACE = 300.0  # seconds that a session outlives the last connection of its client
 _OWN = "/distill/"
+_STOP = _OWN + "stop"
 _LOG = logging.getLogger(__name__)
 
 
@@ -50,12 +51,17 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(address.path, dict(parse_qsl(address.query)), dict(self.headers.items()), body)
         if not request.path.startswith(_OWN):
             self.server.service.presence.seen(id(self), token_of(request))
-        reply = json.dumps(self.server.service.answer(request)).encode()
+        answer = self.server.service.answer(request)
+        reply = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
         self.wfile.write(reply)
+        self.wfile.flush()
+        if request.path == _STOP and answer["success"]:  # not before its sender knows
+            patience = float(request.query.get("patience") or 0)
+            threading.Thread(target=self.server.service.stop, args=(patience,), daemon=True).start()
 
     do_GET = do_POST
 
@@ -105,11 +111,8 @@ class Service:
                 return self.engine.protocol.handle(request)
             if not hmac.compare_digest(request.headers.get("Authorization") or "", f"Bearer {self.token}"):
                 return {"success": False, "message": "wrong token"}
-            if request.path == "/distill/claim":
+            if request.path == _OWN + "claim":
                 self.presence.wanted()
-            if request.path == "/distill/stop":
-                patience = float(request.query.get("patience") or 0)
-                threading.Thread(target=self.stop, args=(patience,), daemon=True).start()
             return {"success": True, "data": self.status()}
         except Exception as error:  # noqa: BLE001  a 5xx would make the connector ask again for ever
             _LOG.exception("defect of the local engine at %s", request.path)
