@@ -126,3 +126,11 @@ def test_a_function_may_hold_an_aggregate(one, rows):
             $$ DIV0(SUM(IFF(EQUAL_NULL(reference, candidate), 1, 0)), COUNT(*)) $$""")
     pairs = "VALUES ('a', 'a'), ('b', 'c'), (NULL, NULL), ('d', 'd')"
     assert float(one(f"SELECT accuracy(column1, column2) FROM {pairs}")) == 0.75
+
+
+def test_nested_functions_of_text_stay_small_statements(one, rows):
+    rows("CREATE FUNCTION quoted(s STRING) RETURNS STRING AS $$ CONCAT('<', IFF(s IS NULL, '', s), '>') $$")
+    nested = "'x'"
+    for _ in range(6):
+        nested = f"quoted({nested})"
+    assert one(f"SELECT {nested}") == "<<<<<<x>>>>>>"

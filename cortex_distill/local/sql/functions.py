@@ -9,7 +9,7 @@ from sqlglot import exp
 from cortex_distill.local.cortex import calls
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.sql.dialect import parse_one
-from cortex_distill.local.sql.repair_text import text
+from cortex_distill.local.sql.repair_text import ARGUMENT
 
 _TEXTS = (exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR)
 _FLOATS = (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE)
@@ -49,20 +49,31 @@ def _define(tree: exp.Expr, duck: duckdb.DuckDBPyConnection, translated: Transla
     def cast(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column) and not node.table and (part := parameters.get(node.name.upper())):
             if part.kind is not None and part.kind.this in _TEXTS:
-                return text(node)
+                node.meta[ARGUMENT] = True
+                return exp.cast(node, "varchar")
             if part.kind is not None and part.kind.this in _FLOATS:
                 return exp.cast(node, "double")
         return node
 
     source = parse_one(tree.expression.name.strip())
     calls.refuse_copied(tree.expression.name, source)
-    body = translated(source).transform(cast)
+    body = translated(_each_column(source, cast))
     names = []
     for parameter, part in parameters.items():
         quoted = exp.to_identifier(parameter, quoted=True).sql("duckdb")
         default = part.find(exp.DefaultColumnConstraint)
         names.append(quoted if default is None else f"{quoted} := {translated(default.this.copy()).sql('duckdb')}")
     duck.execute(f"CREATE OR REPLACE MACRO {name}({', '.join(names)}) AS ({body.sql('duckdb')})")
+
+
+def _each_column(tree: exp.Expr, rule: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """The tree with its columns replaced; what replaces one is not looked at again."""
+    for node in list(tree.find_all(exp.Column)):
+        new = rule(node.copy())
+        if node is tree:
+            return new
+        node.replace(new)
+    return tree
 
 
 def drop_function(tree: exp.Expr, duck: duckdb.DuckDBPyConnection, _: Translated) -> None:

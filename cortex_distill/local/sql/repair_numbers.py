@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from cortex_distill.local.cortex import calls
 from cortex_distill.local.faults import unsupported
-from cortex_distill.local.sql.repair_text import cast_path, is_path, macro
+from cortex_distill.local.sql.repair_text import cast_path, is_path, macro, once
 
 Rule = Callable[[exp.Expr], exp.Expr]
 _WHOLE = (exp.DataType.Type.INT, exp.DataType.Type.BIGINT, exp.DataType.Type.SMALLINT, exp.DataType.Type.TINYINT)
@@ -42,9 +42,16 @@ def _divide(node: exp.Expr) -> exp.Expr:
     if calls.count(node) or isinstance(node.this, exp.Null):
         return node
     operands = [cast_path(side, "double") for side in (node.this, node.expression)]
-    if not has_aggregate(node):
-        return macro("divide", *operands, *(operand.copy() for operand in operands))
-    return macro("divide_any", *operands)
+    if has_aggregate(node):
+        return macro("divide_any", *operands)
+    divisor = operands[1]
+    if operands[0].find(exp.Anonymous) and not divisor.find(exp.Query, exp.Window):  # a / b / c
+        return once(operands[0], lambda value: _quotient(value, divisor))
+    return _quotient(*operands)
+
+
+def _quotient(*operands: exp.Expr) -> exp.Expr:
+    return macro("divide", *operands, *(operand.copy() for operand in operands))
 
 
 def _modulo(node: exp.Expr) -> exp.Expr:

@@ -19,6 +19,7 @@ _TEXT_NODES = (
     exp.JSONExtractScalar,
 )
 _TEXT_CALLS = frozenset({"TRIM", "LTRIM", "RTRIM", "REGEXP_REPLACE", "JSON_EXTRACT_STRING", "_FS_GLOBAL.MAIN._SF_TEXT"})
+ARGUMENT = "argument"  # mark of a function's parameter, in whose place any expression may stand
 _PATHS = (exp.JSONExtract, exp.Bracket, exp.GetExtract)
 _TEXT_TYPES = (exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR, exp.DataType.Type.NVARCHAR)
 
@@ -32,7 +33,26 @@ def text(node: exp.Expr) -> exp.Expr:
         return node.copy()
     if has_call(node):  # the macro would write the model call three times
         return exp.func("JSON_EXTRACT_STRING", exp.func("TO_JSON", node.copy()), exp.Literal.string("$"))
-    return exp.Anonymous(this="_fs_global.main._sf_text", expressions=[node.copy()])
+    if ARGUMENT in node.meta or any(isinstance(part, exp.Anonymous) for part in node.walk()):
+        return _named_once(node)
+    return macro("text", node.copy())
+
+
+def _named_once(node: exp.Expr) -> exp.Expr:
+    """The text of an expression in which macros or functions are."""
+    done = once(node, lambda value: macro("text", value))
+    done.meta["is_text"] = True
+    return done
+
+
+def once(operand: exp.Expr, use: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """What `use` makes of a value, with its expression standing once: nested macros, each of which names its argument
+    several times, would multiply at every level."""
+    name = exp.to_identifier("_sf_value", quoted=True)
+    inside = exp.Lambda(this=use(exp.column(name)), expressions=[name.copy()], colon=True)
+    listed = exp.Anonymous(this="LIST_VALUE", expressions=[operand.copy()])
+    used = exp.Anonymous(this="LIST_TRANSFORM", expressions=[listed, inside])
+    return exp.Anonymous(this="LIST_EXTRACT", expressions=[used, exp.Literal.number(1)])
 
 
 def macro(name: str, *arguments: exp.Expr) -> exp.Expr:
@@ -61,7 +81,9 @@ def is_text(node: exp.Expr) -> bool:
     if isinstance(node, exp.Cast):
         return node.to.this in _TEXT_TYPES
     if isinstance(node, exp.Anonymous):
-        return str(node.this).upper() in _TEXT_CALLS
+        return str(node.this).upper() in _TEXT_CALLS or "is_text" in node.meta
+    if isinstance(node, exp.If):
+        return all(is_text(part) for part in (node.args["true"], node.args.get("false")) if part is not None)
     return isinstance(node, _TEXT_NODES)
 
 
