@@ -48,5 +48,6 @@ lock: install  ## Resolve the locks anew (versions and hashes, no addresses)
 	$(BIN)/uv pip compile requirements/model.in --no-deps --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements/model.lock
 
-clean:  ## Remove the local engine's files (.cortex); the virtual environment stays
+clean:  ## Stop the local engine and remove its files (.cortex); the virtual environment stays
+	-$(BIN)/distill engine stop
 	rm -rf .cortex
