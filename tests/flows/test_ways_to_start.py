@@ -70,7 +70,7 @@ def test_a_run_goes_on_when_its_engine_is_killed(run, tmp_path):
     with ThreadPoolExecutor() as pool:
         killing = pool.submit(kill_engine_at_work, tmp_path / "engine")
         printed = run(
-            "distill", "run", CONFIG, "--set", "generate.per_category=6", DISTILL_MODELS="simulated:latency_ms=20"
+            "distill", "run", CONFIG, "--set", "generate.per_category=6", DISTILL_MODELS="simulated:latency_ms=8"
         )
         killing.result()
     assert "Tickets: 30 asked for → 30 written" in printed

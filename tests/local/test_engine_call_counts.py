@@ -13,16 +13,26 @@ REFUSED = "refused"
 AT_MOST_ONCE = range(2, 11)  # DuckDB asks before it joins: at most once per row of t, and not for rows it leaves out
 
 
+OBJECTS = {  # as a statement names them: what makes them
+    " v": f"CREATE VIEW v AS SELECT n, {C} AS c FROM t",
+    "ask(": "CREATE FUNCTION ask(x STRING) RETURNS STRING AS $$ SNOWFLAKE.CORTEX.COMPLETE('llama3.1-8b', x) $$",
+    "twice(": "CREATE FUNCTION twice(x STRING) RETURNS STRING AS $$ CONCAT(x, x) $$",
+    "once(": "CREATE FUNCTION once(x STRING) RETURNS STRING AS $$ CONCAT('<', x, '>') $$",
+}
+
+
 @pytest.fixture
-def tables(rows):
-    rows("CREATE TABLE t (n NUMBER, p STRING)")
-    rows("INSERT INTO t VALUES " + ", ".join(f"({n}, 'prompt {n % 8}')" for n in range(10)))
+def tables(rows, request):
+    """t and u, and of the others those that the shape names."""
+    rows("CREATE TABLE t AS SELECT SEQ4() AS n, 'prompt ' || n % 8 AS p FROM TABLE(GENERATOR(ROWCOUNT => 10))")
     rows("CREATE TABLE u (n NUMBER, p STRING)")
     rows("INSERT INTO u VALUES (2, 'two'), (3, 'three'), (30, 'thirty')")
-    rows(f"CREATE VIEW v AS SELECT n, {C} AS c FROM t")
-    rows("CREATE FUNCTION ask(x STRING) RETURNS STRING AS $$ SNOWFLAKE.CORTEX.COMPLETE('llama3.1-8b', x) $$")
-    rows("CREATE FUNCTION twice(x STRING) RETURNS STRING AS $$ CONCAT(x, x) $$")
-    rows("CREATE FUNCTION once(x STRING) RETURNS STRING AS $$ CONCAT('<', x, '>') $$")
+    given = getattr(request.node, "callspec", None)
+    named = [str(value) for value in given.params.values()] if given else []
+    statement = " ".join(str(SHAPES[name][0]) if name in SHAPES else name for name in named)
+    for name, made in OBJECTS.items():
+        if name in statement:
+            rows(made)
 
 
 SHAPES = {
