@@ -8,6 +8,7 @@ from itertools import count as counter
 from sqlglot import exp
 
 from cortex_distill.local.cortex.calls import count
+from cortex_distill.local.sql.repair_text import named
 
 _OPERANDS: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Case: ("this",),
@@ -28,10 +29,7 @@ def bind_once(tree: exp.Expr) -> exp.Expr:
             continue
         name = f"_sf_once_{next(numbers)}"
         calls[0].replace(exp.column(name, quoted=True))
-        inside = exp.Lambda(this=node.copy(), expressions=[exp.to_identifier(name, quoted=True)], colon=True)
-        listed = exp.Anonymous(this="LIST_VALUE", expressions=[calls[0]])
-        bound = exp.Anonymous(this="LIST_TRANSFORM", expressions=[listed, inside])
-        whole = exp.Anonymous(this="LIST_EXTRACT", expressions=[bound, exp.Literal.number(1)])
+        whole = named(calls[0], node.copy(), name)
         if node is tree:
             tree = whole
         else:

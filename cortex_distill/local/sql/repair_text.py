@@ -48,8 +48,12 @@ def _named_once(node: exp.Expr) -> exp.Expr:
 def once(operand: exp.Expr, use: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     """What `use` makes of a value, with its expression standing once: nested macros, each of which names its argument
     several times, would multiply at every level."""
-    name = exp.to_identifier("_sf_value", quoted=True)
-    inside = exp.Lambda(this=use(exp.column(name)), expressions=[name.copy()], colon=True)
+    return named(operand, use(exp.column("_sf_value", quoted=True)), "_sf_value")
+
+
+def named(operand: exp.Expr, used_in: exp.Expr, name: str) -> exp.Expr:
+    """`used_in` with `operand` as the value of its column of that name: a lambda over a list of one."""
+    inside = exp.Lambda(this=used_in, expressions=[exp.to_identifier(name, quoted=True)], colon=True)
     listed = exp.Anonymous(this="LIST_VALUE", expressions=[operand.copy()])
     used = exp.Anonymous(this="LIST_TRANSFORM", expressions=[listed, inside])
     return exp.Anonymous(this="LIST_EXTRACT", expressions=[used, exp.Literal.number(1)])
