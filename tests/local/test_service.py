@@ -197,8 +197,7 @@ def test_an_engine_ends_when_its_last_client_has_gone(home, monkeypatch):
     time.sleep(2)
     assert rows(connection, "SELECT 1") == [(1,)]
     connection.close()
-    assert until(lambda: status(home) is None)
-    assert door.read(home) is None
+    assert until(lambda: door.read(home) is None)
     assert rows(opened(home), "SELECT 2") == [(2,)]
 
 
