@@ -31,7 +31,7 @@ class Sleeper:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def complete(self, calls, stop=None):
+    def complete(self, calls, stop=None, heard=None):
         started = time.perf_counter()
         answers = []
         for call in calls:
@@ -43,7 +43,7 @@ class Sleeper:
     def finetune(self, job):
         raise NotImplementedError
 
-    def count_tokens(self, text: str) -> int:
+    def count_tokens(self, text: str, model: str = "") -> int:
         return len(text.split())
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 
-from cortex_distill.local.providers import CANCELED, NEVER, Answer, CallError, Cancelled, Trained
+from cortex_distill.local.providers import CANCELED, NEVER, Advance, Answer, CallError, Cancelled, Trained, nobody
 
 
 class FakeProvider:
@@ -22,8 +22,14 @@ class FakeProvider:
         self.training = threading.Event()
         self.cancelled = threading.Event()
 
-    def complete(self, calls, stop=NEVER):
-        return [CallError(CANCELED) if stop.is_set() else self._answer(call) for call in calls]
+    def complete(self, calls, stop=NEVER, heard=nobody):
+        return [CallError(CANCELED) if stop.is_set() else self._heard(*each, heard) for each in enumerate(calls)]
+
+    def _heard(self, place, call, heard):
+        answer = self._answer(call)
+        if isinstance(answer, Answer):
+            heard(place, answer)
+        return answer
 
     def _answer(self, call):
         with self._lock:
@@ -35,17 +41,20 @@ class FakeProvider:
         self.jobs.append(job)
         self.training.set()
         try:
-            job.progress(0.5)
+            job.progress(Advance(0.5))
             while not self.finish_training.wait(0.01):
-                job.progress(0.5)
+                job.progress(Advance(0.5))
         except Cancelled:
             self.cancelled.set()
             raise
         (job.folder / "weights").write_text("tuned")
         return Trained(0.5, 0.6 if job.validation else None, 100)
 
-    def count_tokens(self, text):
+    def count_tokens(self, text, model=""):
         return len(text.split())
+
+    def served_by(self, model):
+        return f"fake:{model}"
 
     def close(self):
         self.closed = True

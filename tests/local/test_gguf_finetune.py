@@ -9,7 +9,7 @@ import pytest
 from gguf import GGUFReader
 from gguf.quants import dequantize
 
-from cortex_distill.local.providers import Call, CallError, Cancelled, Training
+from cortex_distill.local.providers import Advance, Call, CallError, Cancelled, Training
 from cortex_distill.local.providers.gguf import GgufProvider, finetune
 from cortex_distill.local.providers.gguf.base_model import base_gguf
 from cortex_distill.local.providers.gguf.chat import END, TUNED_TEMPLATE
@@ -112,12 +112,13 @@ def test_numpy_and_llama_cpp_agree_on_the_next_token(provider):
 def test_a_training_lowers_the_loss_and_its_model_answers_with_a_label(provider, tmp_path):
     tickets = [json.loads(line) for line in EXAMPLES.read_text().splitlines()][::3]
     rows = [(ticket["request"], ticket["category"]) for ticket in tickets]
-    shares: list[float] = []
-    trained = provider.finetune(job(tmp_path, rows, shares.append, rows[:2], epochs=6))
+    said: list[Advance] = []
+    trained = provider.finetune(job(tmp_path, rows, said.append, rows[:2], epochs=6))
     facts = json.loads((tmp_path / "training.json").read_text())
     assert facts["losses"] == sorted(facts["losses"], reverse=True)
     assert trained.training_loss == facts["losses"][-1] < 0.5
     assert trained.validation_loss == facts["validation_losses"][-1]
+    shares = [now.share for now in said]
     assert shares == sorted(shares) and shares[0] > 0 and shares[-1] <= 1
     calls = [Call("m", [{"role": "user", "content": text}], {"max_tokens": 24}, None, tmp_path) for text, _ in rows]
     answers = provider.complete(calls)

@@ -81,7 +81,7 @@ def test_another_process_answers_alike_without_scikit_learn(tmp_path):
 def test_more_epochs_fit_closer_and_count_more_tokens(tmp_path):
     provider, done = from_spec("simulated"), []
     one = provider.finetune(job(tmp_path / "one", epochs=1))
-    five = provider.finetune(job(tmp_path / "five", epochs=5, progress=done.append))
+    five = provider.finetune(job(tmp_path / "five", epochs=5, progress=lambda now: done.append(now.share)))
     assert five.training_loss < one.training_loss
     assert five.trained_tokens == 5 * one.trained_tokens > 0
     assert one.validation_loss > 0

@@ -124,9 +124,9 @@ class Cortex:
                 raise CallError(f'unknown model \\"{model}\\"')
             question = ask(of.upper(), content, options)
             text = plain(content) if question is None else question.messages[0]["content"]
-            count = self._provider.count_tokens(text)
+            count = self._provider.count_tokens(text, model)
             if of == "ai_complete" and options:  # a response format
-                count += self._provider.count_tokens(plain(options))
+                count += self._provider.count_tokens(plain(options), model)
         except CallError as error:
             return failed(settings, error)
         return cell(settings, count)

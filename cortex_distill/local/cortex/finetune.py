@@ -19,7 +19,7 @@ from cortex_distill.local.cortex.tuning_data import TuningData
 from cortex_distill.local.cortex.tuning_order import Order, error, order_of
 from cortex_distill.local.cortex.tuning_store import ENDED, Job, TuningStore, described, shown
 from cortex_distill.local.faults import Refused, as_refused
-from cortex_distill.local.providers import CallError, Cancelled, Provider, Trained, Training
+from cortex_distill.local.providers import Advance, CallError, Cancelled, Provider, Trained, Training
 from cortex_distill.local.session.journal import Journal
 
 _WITHOUT_VALIDATION = 10  # every tenth row validates if the statement names no validation rows
@@ -142,10 +142,10 @@ class Jobs:
         folder = self._folder / order.id
         folder.mkdir(parents=True)
 
-        def progress(share: float) -> None:
+        def progress(now: Advance) -> None:
             if self._closing.is_set() or order.id in self._stopped:
                 raise Cancelled(order.id)
-            self._store.update(order.id, progress=min(max(share, 0.0), 1.0))
+            self._store.update(order.id, progress=min(max(now.share, 0.0), 1.0))
 
         return self._provider.finetune(
             Training(order.base_model, train, validation, order.max_epochs, folder, progress)

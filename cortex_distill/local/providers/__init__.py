@@ -33,11 +33,31 @@ class Answer(NamedTuple):
     """Provider and real model, e.g. `gguf:SmolLM2-135M-Instruct-Q4_1`; never the name that was asked for."""
 
 
+Heard = Callable[[int, Answer], None]
+"""Told of an answer as soon as it is there: the place of its call in the batch, and the answer. From any thread."""
+
+
+def nobody(place: int, answer: Answer) -> None:
+    """For those who wait until the batch is done."""
+
+
 class CallError(Exception):
     """One call failed. The text goes into the row's error or the statement's, as Cortex would put it."""
 
 
 CANCELED = "the statement was canceled before this call began"
+
+
+class Advance(NamedTuple):
+    """How far a training has come."""
+
+    share: float
+    """Of all the work, 0 to 1."""
+    training_loss: float | None = None
+    """Mean of the last whole epoch, in nats per completion token; None before the first is done."""
+    validation_loss: float | None = None
+    trained_tokens: int | None = None
+    """So far; prompts and completions, once per epoch."""
 
 
 class Training(NamedTuple):
@@ -49,9 +69,9 @@ class Training(NamedTuple):
     validation: Sequence[tuple[str, str]]
     max_epochs: int | None
     folder: Path
-    """Where the tuned model's files go; it exists and is empty."""
-    progress: Callable[[float], None]
-    """To be called with the share done, 0 to 1; raises `Cancelled` when the job was cancelled."""
+    """Where the tuned model's files go. It exists; an earlier attempt at this job may have left something."""
+    progress: Callable[[Advance], None]
+    """To be called now and then; raises `Cancelled` when the job was cancelled."""
 
 
 class Cancelled(Exception):
@@ -73,7 +93,9 @@ NEVER = threading.Event()
 class Provider(Protocol):
     """Answers calls and trains models. Thread-safe; `complete` may be called from several statements at once."""
 
-    def complete(self, calls: Sequence[Call], stop: threading.Event = NEVER) -> list[Answer | CallError]:
+    def complete(
+        self, calls: Sequence[Call], stop: threading.Event = NEVER, heard: Heard = nobody
+    ) -> list[Answer | CallError]:
         """Answer every call, in order; a call that fails yields its CallError and spoils no other.
 
         Once `stop` is set no call begins any more: those left yield `CallError(CANCELED)`.
@@ -82,8 +104,11 @@ class Provider(Protocol):
     def finetune(self, job: Training) -> Trained:
         """Train, write the tuned model into `job.folder`, return the losses. Raises CallError if it cannot."""
 
-    def count_tokens(self, text: str) -> int:
-        """Number of tokens of `text` for this provider's model."""
+    def count_tokens(self, text: str, model: str = "") -> int:
+        """Number of tokens of `text` for the model that answers to that name. Raises CallError if it cannot be told."""
+
+    def served_by(self, model: str) -> str:
+        """Who would answer to that name of a base model; another text whenever its answers may be others."""
 
     def close(self) -> None:
         """Release memory and processes; no call may follow."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cortex_distill
-from cortex_distill.local.providers import CallError, Trained, Training
+from cortex_distill.local.providers import Advance, CallError, Trained, Training
 from cortex_distill.local.providers.gguf.base_model import NAME, base_gguf
 from cortex_distill.local.providers.gguf.chat import END, Tokenize, chat_tokens
 
@@ -60,7 +60,7 @@ class Trainer:
                 message = json.loads(line)
                 result = message.get("result", result)
                 if "progress" in message:
-                    job.progress(message["progress"])
+                    job.progress(Advance(message["progress"]))
         finally:
             if result is None:
                 process.kill()

@@ -11,10 +11,11 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
-from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Trained, Training
+from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Heard, Trained, Training, nobody
 from cortex_distill.local.providers.gguf.base_model import NAME
 from cortex_distill.local.providers.gguf.chat import chat_tokens, plain_tokens
 from cortex_distill.local.providers.gguf.engine import Engine, Reply, Sampling
@@ -50,14 +51,17 @@ class GgufProvider:
         self._memo: OrderedDict[MemoKey, Reply] = OrderedDict()
         self._memo_lock = threading.Lock()
 
-    def complete(self, calls: Sequence[Call], stop: threading.Event = NEVER) -> list[Answer | CallError]:
+    def complete(
+        self, calls: Sequence[Call], stop: threading.Event = NEVER, heard: Heard = nobody
+    ) -> list[Answer | CallError]:
         """Answer every call, in order. Calls that stand together and want one model are taken as one batch."""
         answers: list[Answer | CallError] = []
         for weights, group in groupby(calls, key=lambda call: call.weights):
             batch = list(group)
+            told = partial(_told, heard, len(answers))
             try:
                 with self._pool.lease(weights) as engine, engine.lock:
-                    answers += self._batch(engine, batch, stop)
+                    answers += self._batch(engine, batch, stop, told)
             except CallError as error:
                 answers += [error] * len(batch)
         return answers
@@ -68,17 +72,23 @@ class GgufProvider:
             tokenize = engine.tokenize
             return self._trainer.run(job, tokenize)
 
-    def count_tokens(self, text: str) -> int:
+    def count_tokens(self, text: str, model: str = "") -> int:
         """Tokens of the bare text, without the marks of a chat. Loads the base model."""
         with self._pool.lease(None) as engine:
             return len(engine.tokenize(text))
+
+    def served_by(self, model: str) -> str:
+        """The one base model, whatever it is called."""
+        return f"gguf:{NAME}"
 
     def close(self) -> None:
         """Stop trainings and free the models."""
         self._trainer.close()
         self._pool.close()
 
-    def _batch(self, engine: Engine, calls: Sequence[Call], stop: threading.Event) -> list[Answer | CallError]:
+    def _batch(
+        self, engine: Engine, calls: Sequence[Call], stop: threading.Event, heard: Heard
+    ) -> list[Answer | CallError]:
         """Asked in the order of their prompts: llama.cpp need not read again what a prompt shares with the last one.
 
         No reply depends on that order (see `engine`), so the answers are those of the order given.
@@ -87,7 +97,10 @@ class GgufProvider:
         answers: dict[int, Answer | CallError] = {}
         for at in sorted(range(len(calls)), key=lambda at: _tokens(prompts[at])):
             prompt = CallError(CANCELED) if stop.is_set() else prompts[at]
-            answers[at] = prompt if isinstance(prompt, CallError) else self._answer(engine, calls[at], prompt)
+            answer = prompt if isinstance(prompt, CallError) else self._answer(engine, calls[at], prompt)
+            answers[at] = answer
+            if isinstance(answer, Answer):
+                heard(at, answer)
         return [answers[at] for at in range(len(calls))]
 
     def _answer(self, engine: Engine, call: Call, prompt: Prompt) -> Answer | CallError:
@@ -116,6 +129,10 @@ class GgufProvider:
             if len(self._memo) > MEMO_SIZE:
                 self._memo.popitem(last=False)
         return reply
+
+
+def _told(heard: Heard, first: int, place: int, answer: Answer) -> None:
+    heard(first + place, answer)
 
 
 def _prompt(engine: Engine, call: Call) -> Prompt | CallError:

@@ -9,9 +9,10 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
-from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Trained, Training
+from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Heard, Trained, Training, nobody
 from cortex_distill.local.providers.simulated import tuned
 from cortex_distill.local.providers.simulated.chance import fingerprint
 from cortex_distill.local.providers.simulated.classify import say
@@ -45,18 +46,35 @@ class SimulatedProvider:
         self._answered = 0
         self._tuned: dict[tuple[Path, int], tuned.Classifier] = {}
 
-    def complete(self, calls: Sequence[Call], stop: threading.Event = NEVER) -> list[Answer | CallError]:
+    def complete(
+        self, calls: Sequence[Call], stop: threading.Event = NEVER, heard: Heard = nobody
+    ) -> list[Answer | CallError]:
         """Answer every call, in order. With `crash_after` the process may end here, in the middle of a batch."""
-        return [CallError(CANCELED) if stop.is_set() else self._complete(call) for call in calls]
+        answers: list[Answer | CallError] = []
+        for place, call in enumerate(calls):
+            answer = CallError(CANCELED) if stop.is_set() else self._complete(call)
+            answers.append(answer)
+            if isinstance(answer, Answer):
+                heard(place, answer)
+        return answers
 
     def finetune(self, job: Training) -> Trained:
         """Train a text classifier on the rows; its answers are whole completions that it has seen."""
         tokens = [self.count_tokens(prompt) + self.count_tokens(completion) for prompt, completion in job.train]
         return tuned.train(job, tokens)
 
-    def count_tokens(self, text: str) -> int:
+    def count_tokens(self, text: str, model: str = "") -> int:
         """About four characters a token."""
         return -(-len(text) // 4)
+
+    def served_by(self, model: str) -> str:
+        """The class of model, and the knobs that are turned."""
+        turned = {
+            knob.name: value for knob in fields(Knobs) if (value := getattr(self.knobs, knob.name)) != knob.default
+        }
+        return f"simulated:{mind_of(model).name} as {model}" + (
+            f" {json.dumps(turned, sort_keys=True)}" if turned else ""
+        )
 
     def close(self) -> None:
         """Forget the tuned models that were loaded."""

@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from cortex_distill.local.providers import CallError, Trained, Training
+from cortex_distill.local.providers import Advance, CallError, Trained, Training
 from cortex_distill.local.providers.simulated.words import words
 
 MOST_CLASSES = 500  # completions that are told apart, the most frequent ones; more would be answers, not labels
@@ -67,14 +67,14 @@ def train(job: Training, tokens: Sequence[int]) -> Trained:
     rows = [(prompt, completion) for prompt, completion in job.train if prompt and completion]
     if not rows:
         raise CallError(f"fine-tuning {job.base_model}: no training row has both a prompt and a completion")
-    job.progress(0.0)
+    job.progress(Advance(0.0))
     frequent = {completion for completion, _ in Counter(c for _, c in rows).most_common(MOST_CLASSES)}
     rows = [row for row in rows if row[1] in frequent]
     epochs = job.max_epochs or 3
     model = _fitted(rows, epochs, job)
     save(model, job.folder)
     validation = log_loss(model, job.validation) if job.validation else None
-    job.progress(1.0)
+    job.progress(Advance(1.0))
     return Trained(log_loss(model, rows), validation, sum(tokens) * epochs)
 
 
@@ -95,7 +95,7 @@ def _fitted(rows: Sequence[tuple[str, str]], epochs: int, job: Training) -> Clas
     learner = LogisticRegression(max_iter=1000, tol=1e-3, warm_start=True)
     for epoch in range(1, epochs + 1):
         learner.set_params(C=4.0 * epoch).fit(table, labels)
-        job.progress(0.1 + 0.8 * epoch / epochs)
+        job.progress(Advance(0.1 + 0.8 * epoch / epochs))
     coef, intercept = learner.coef_.T, learner.intercept_
     if coef.shape[1] == 1:  # two completions: scikit-learn keeps the scores of the second one only
         coef, intercept = np.hstack([np.zeros_like(coef), coef]), np.append(0.0, intercept)
