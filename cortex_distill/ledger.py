@@ -1,6 +1,6 @@
 """The ledger: the only place that calls a model, and it never makes the same call twice.
 
-A step hands over a SELECT of (row_key, prompt, draw). A call's key is the SHA2 of account, model, parameters,
+A step hands over a SELECT of (row_key, prompt, draw). A call's key is the SHA2 of who answers, model, parameters,
 response format, draw number and prompt; what COMPLETIONS already answers under that key is not asked again, in
 this run or any other. The rest goes out in statements of a few seconds each, so that a crash loses one of them.
 """
@@ -18,7 +18,7 @@ from uuid import uuid4
 import stamina
 
 from cortex_distill.errors import SetupError
-from cortex_distill.session import SESSION_GONE, SqlError, execute
+from cortex_distill.session import SESSION_GONE, SqlError, execute, who_answers
 from cortex_distill.sql import Sql, identifier, literal, object_literal
 from cortex_distill.transient import is_transient_sql
 
@@ -87,8 +87,8 @@ def ask(session: Session, run_id: str, wanted: Ask, report: Callable[[Progress],
     Raises SetupError if the model does not exist, SqlError if a statement fails for good.
     """
     started, ask_id = time.monotonic(), uuid4().hex[:12]
-    execute(session, _asked_sql(ask_id, wanted))
     try:
+        execute(session, _asked_sql(ask_id, wanted, who_answers(session, wanted.model)))
         for attempt in stamina.retry_context(on=_Throttled, attempts=ATTEMPTS, timeout=None, wait_max=60.0):
             with attempt:
                 _answer_pending(session, run_id, ask_id, wanted, report)
@@ -151,11 +151,11 @@ def _statements(session: Session, run_id: str, ask_id: str, wanted: Ask, calls: 
             size = fixed or max(1, min(int(pace * SECONDS_PER_STATEMENT), 4 * size, LARGEST_STATEMENT))
 
 
-def _asked_sql(ask_id: str, wanted: Ask) -> Sql:
-    identity = json.dumps([wanted.model, wanted.parameters, wanted.schema], sort_keys=True)
+def _asked_sql(ask_id: str, wanted: Ask, who: str) -> Sql:
+    identity = json.dumps([who, wanted.model, wanted.parameters, wanted.schema], sort_keys=True)
     return Sql(
         f"""CREATE OR REPLACE TEMPORARY TABLE ASKED_{ask_id} AS
-        SELECT row_key, prompt, draw, SHA2(CONCAT(CURRENT_ACCOUNT(), ?, draw::STRING, ' ', prompt), 256) AS key
+        SELECT row_key, prompt, draw, SHA2(CONCAT(?, draw::STRING, ' ', prompt), 256) AS key
         FROM ({wanted.rows.text})""",
         (identity, *wanted.rows.binds),
     )
@@ -234,6 +234,8 @@ def _counts_sql(ask_id: str) -> Sql:
 
 
 def _explained(wanted: Ask, error: SqlError) -> Exception:
+    if "nobody on this machine answers" in str(error):
+        return SetupError(f"{wanted.step}: {error}")
     if "unknown model" in str(error).lower():
         return SetupError(
             f"{wanted.step}: this engine does not know the model '{wanted.model}': {error}\n"

@@ -33,8 +33,23 @@ def local_folder() -> Path:
 
 
 def local_models() -> str:
-    """Who answers on the local engine: $DISTILL_MODELS, else `gguf`."""
-    return os.environ.get("DISTILL_MODELS") or "gguf"
+    """Who answers on the local engine: $DISTILL_MODELS, else `local.toml` in the working directory, else `gguf`."""
+    from cortex_distill.local.providers.routes import FILE, spec_of
+
+    said = os.environ.get("DISTILL_MODELS") or (FILE if Path(FILE).is_file() else "gguf")
+    return spec_of(Path(said)) if said.endswith(".toml") else said
+
+
+def who_answers(session: Session, model: str) -> str:
+    """Who answers to the name of a base model: as long as it is the same, a call that was answered need not be made
+    again. On an account that is the account; on the local engine a provider and its real model.
+
+    Raises SqlError if nobody does.
+    """
+    account = str(execute(session, Sql("SELECT CURRENT_ACCOUNT()", ()))[0][0])
+    if not hasattr(session.connection, "is_local"):
+        return account
+    return str(execute(session, Sql("SELECT SNOWFLAKE.LOCAL.SERVED_BY(?)", (model,)))[0][0])
 
 
 def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:

@@ -20,6 +20,7 @@ from cortex_distill.errors import StepError
 from cortex_distill.ledger import Progress
 from cortex_distill.prompts import to_sql
 from cortex_distill.run import Run
+from cortex_distill.session import who_answers
 from cortex_distill.sql import Sql, identifier, literal, qualified
 from tasks.step import ON_CORTEX, log, progress
 
@@ -129,9 +130,10 @@ def _write_rows(run: Run) -> str:
         draft,
         *rows.binds,
     )
-    identity = json.dumps([run.config.models.student, run.config.fine_tune.max_epochs])
+    student = run.config.models.student
+    identity = json.dumps([who_answers(run.session, student), student, run.config.fine_tune.max_epochs])
     fingerprint = run.sql(
-        """SELECT SHA2(CONCAT(CURRENT_ACCOUNT(), ?, LISTAGG(row_hash, '') WITHIN GROUP (ORDER BY row_hash)), 256) FROM (
+        """SELECT SHA2(CONCAT(?, LISTAGG(row_hash, '') WITHIN GROUP (ORDER BY row_hash)), 256) FROM (
             SELECT SHA2(split || ' ' || TO_JSON(ARRAY_CONSTRUCT(prompt, completion)), 256) AS row_hash
             FROM TRAINING_ROWS WHERE run_id = ?)""",
         identity,

@@ -11,7 +11,7 @@ from fakesnow.instance import FakeSnow
 from snowflake.connector import SnowflakeConnection
 
 from cortex_distill.errors import SetupError
-from cortex_distill.local.cortex import usage
+from cortex_distill.local.cortex import served_by, usage
 from cortex_distill.local.cortex.answering import Cortex, register_json
 from cortex_distill.local.cortex.finetune import Jobs
 from cortex_distill.local.cortex.tuning_data import TuningData
@@ -125,6 +125,7 @@ class Engine:
         self._jobs = Jobs(TuningStore(duck), self.provider, self.home / "models", TuningData(self))
         self._jobs.register(duck, self.journal)
         duck.execute(usage.CREATE)
+        served_by.register(duck, self.provider, self._jobs.find)
         history.register(duck, self.journal)
         Cortex(self.provider, self._jobs.find, self.journal).register(duck)
 

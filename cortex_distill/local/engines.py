@@ -5,7 +5,6 @@ import hashlib
 import logging
 import os
 import threading
-from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,8 @@ from snowflake.connector import SnowflakeConnection
 from cortex_distill.errors import SetupError
 from cortex_distill.local.engine import Engine
 from cortex_distill.local.providers import Provider
+from cortex_distill.local.providers.router import Router
+from cortex_distill.local.providers.routes import routes_of
 
 # it warns of every statement that it keeps as text, which is how SHOW and ALTER SESSION are meant to arrive
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -65,22 +66,15 @@ def close() -> None:
 
 
 def provider_of(models: str) -> Provider:
-    """The provider of a spec. Imported here, so that an engine loads no model library that it does not use."""
-    kind, _, knobs = models.partition(":")
-    try:
-        if models == "gguf":
-            provider: Provider = import_module("cortex_distill.local.providers.gguf").GgufProvider()
-            return provider
-        if kind == "simulated" and (knobs or ":" not in models):
-            simulated: Provider = import_module("cortex_distill.local.providers.simulated").from_spec(models)
-            return simulated
-    except ImportError as error:
-        raise SetupError(f"models '{models}' need a package that is missing: {error}") from error
-    raise SetupError(f"models '{models}' are unknown; use 'gguf', 'simulated' or 'simulated:knob=value,…'")
+    """The provider of a spec, see `routes`. Raises SetupError if the spec or what it names is wrong."""
+    return Router(routes_of(models))
 
 
 def account_of(models: str) -> str:
-    """The account's name, which says who answers: LOCAL_GGUF, LOCAL_SIMULATED, LOCAL_SIMULATED_1A2B3C."""
+    """The account's name, which says who answers: LOCAL_GGUF, LOCAL_SIMULATED, LOCAL_SIMULATED_1A2B3C; LOCAL if a
+    file says it name by name."""
     kind, _, knobs = models.partition(":")
+    if kind not in ("gguf", "simulated"):
+        return "LOCAL"
     suffix = f"_{hashlib.sha256(knobs.encode()).hexdigest()[:6]}" if knobs else ""
     return f"LOCAL_{kind}{suffix}".upper()

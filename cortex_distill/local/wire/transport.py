@@ -71,6 +71,8 @@ def _response(request: PreparedRequest, reply: dict[str, Any]) -> Response:
 class LocalClient(SnowflakeConnection):
     """A genuine connection, to an engine of this process if one is given, else to the host and port of `parameters`."""
 
+    is_local = True
+
     def __init__(self, engine: "Protocol | None", /, as_of: str | None = None, **parameters: Any) -> None:
         os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else it asks 169.254.169.254
         self._local_protocol = engine

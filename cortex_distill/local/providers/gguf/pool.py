@@ -17,7 +17,7 @@ MODEL_FILE = "model.gguf"
 class EnginePool:
     """Loads on demand and frees the least recently used model that nobody is using."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int | None = None) -> None:
         self._engines: OrderedDict[Path | None, Engine] = OrderedDict()
         self._users: dict[Path | None, int] = {}
         self._lock = threading.Lock()

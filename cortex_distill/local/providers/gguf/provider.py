@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
 from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Heard, Trained, Training, nobody
@@ -45,8 +46,8 @@ class Prompt(NamedTuple):
 class GgufProvider:
     """Loads nothing until the first call. Same call, same machine, same wheel: same reply."""
 
-    def __init__(self) -> None:
-        self._pool = EnginePool()
+    def __init__(self, file: Path | None = None, pool: EnginePool | None = None) -> None:
+        self._pool = pool or EnginePool()
         self._trainer = Trainer()
         self._memo: OrderedDict[MemoKey, Reply] = OrderedDict()
         self._memo_lock = threading.Lock()
