@@ -49,6 +49,7 @@ class Summary(NamedTuple):
     prompts: dict[str, str]
     judge_check: str = ""  # one sentence about the judge on labelled requests; '' if it was not tried
     judge_can_tell: bool | None = None
+    trained_rows: int = 0
 
     @property
     def calls_made(self) -> int:

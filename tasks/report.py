@@ -66,6 +66,7 @@ def report_run(run: Run, found: Found) -> Summary:
         training=training(run, found),
         judge_check=found.checked.text if found.checked else "",
         judge_can_tell=found.checked.can_tell if found.checked else None,
+        trained_rows=found.tuned.rows,
         prompts=dict(run.config.prompts),
     )
     key = f"report-{run.config.name.replace('_', '-')}"
