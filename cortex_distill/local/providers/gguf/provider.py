@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Heard, Trained, Training, nobody
-from cortex_distill.local.providers.gguf.base_model import NAME
+from cortex_distill.local.providers.gguf.base_model import NAME, base_gguf
 from cortex_distill.local.providers.gguf.chat import chat_tokens, plain_tokens
 from cortex_distill.local.providers.gguf.engine import Engine, Reply, Sampling
 from cortex_distill.local.providers.gguf.finetune import Trainer
@@ -71,7 +71,7 @@ class GgufProvider:
         """Train the last layers in a process of its own. Raises CallError, or Cancelled from `job.progress`."""
         with self._pool.lease(None) as engine:
             tokenize = engine.tokenize
-            return self._trainer.run(job, tokenize)
+            return self._trainer.run(job, tokenize, base_gguf(), NAME)
 
     def count_tokens(self, text: str, model: str = "") -> int:
         """Tokens of the bare text, without the marks of a chat. Loads the base model."""
