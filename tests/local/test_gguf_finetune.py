@@ -13,6 +13,7 @@ from cortex_distill.local.providers.gguf.chat import END, TUNED_TEMPLATE, chat_t
 from cortex_distill.local.providers.gguf.learner import Job, LightLearner
 from cortex_distill.local.providers.gguf.optimise import EMBEDDING, HEAD_NORM, freeze
 from cortex_distill.local.providers.gguf.weights import open_gguf, read_model, write_gguf
+from cortex_distill.local.providers.training.examples import Encoder
 from cortex_distill.local.providers.training.files import CHECKPOINT
 from tests.local.tiny_llama import bytewise, write_tiny
 
@@ -139,9 +140,9 @@ def test_a_long_prompt_loses_its_beginning_and_is_counted():
 
     rows = [(" ".join(f"w{number}" for number in range(2000)), "label"), ("short", "label")]
     job = Training("llama3.1-8b", rows, [], 1, None, lambda now: None)
-    encoder = finetune._Encoder(lambda p: [1, *words(f"user {p}"), END, 1, *words("assistant")], words, END)
-    [(prompt, target), _], cut = encoder.rows(rows, job)
-    assert len(prompt) == finetune.MAX_PROMPT and cut == 1
+    encoder = Encoder(lambda p: [1, *words(f"user {p}"), END, 1, *words("assistant")], words, END, 512, 256)
+    [(prompt, target), _], cut = finetune._encoded(rows, encoder, job)
+    assert len(prompt) == 512 and cut == 1
     assert prompt[:2] == [1, *words("user")] and words("w1999")[0] in prompt[-6:]
     assert target == [*words("label"), END]
 

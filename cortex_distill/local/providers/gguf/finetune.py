@@ -1,12 +1,12 @@
 """The light trainer, seen from the engine: rows become token ids here, the rest happens in `train`'s process."""
 
-from collections.abc import Callable, Sequence
-from itertools import takewhile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cortex_distill.local.providers import Advance, CallError, Trained, Training
 from cortex_distill.local.providers.gguf.chat import END, TUNED_TEMPLATE, Tokenize, chat_tokens
+from cortex_distill.local.providers.training.examples import Ask, Encoder, Example
 from cortex_distill.local.providers.training.parent import Processes
 
 PROCESS = "cortex_distill.local.providers.gguf.train"
@@ -24,9 +24,6 @@ SEED = 0
 BLAS_THREADS = "1"
 """Two took 2.5 times the CPU time and more wall time beside other work, which is when a training runs;
 and with one the result does not hang on the number of cores."""
-
-Ask = Callable[[str], list[int]]
-"""Token ids of a prompt as the tuned model will be asked it, up to where its reply begins."""
 
 
 class Trainer:
@@ -55,9 +52,9 @@ class Trainer:
         if not job.train:
             raise CallError("fine-tuning failed: the training query returned no rows")
         ask = ask or (lambda prompt: chat_tokens([{"role": "user", "content": prompt}], tokenize, default_system=False))
-        encode = _Encoder(ask, tokenize, end)
-        train, cut = encode.rows(job.train, job)
-        validation, _ = encode.rows(job.validation, job)
+        encoder = Encoder(ask, tokenize, end, MAX_PROMPT, MAX_COMPLETION)
+        train, cut = _encoded(job.train, encoder, job)
+        validation, _ = _encoded(job.validation, encoder, job)
         facts = {"base_model": job.base_model, "served_by": name, "rows": len(train), "rows_cut": cut}
         spec: dict[str, Any] = {
             "source": str(source.resolve()),
@@ -79,25 +76,12 @@ class Trainer:
         self._processes.close()
 
 
-class _Encoder:
-    """Token ids as they will be served."""
-
-    def __init__(self, ask: Ask, tokenize: Tokenize, end: int) -> None:
-        self._ask, self._tokenize, self._end = ask, tokenize, end
-
-    def rows(self, rows: Sequence[tuple[str, str]], job: Training) -> tuple[list[tuple[list[int], list[int]]], int]:
-        """The rows, and how many were too long and lost the start of their prompt."""
-        examples, cut = [], 0
-        empty = self._ask("")
-        for number, (prompt, completion) in enumerate(rows):
-            if number % 100 == 0:
-                job.progress(Advance(0.0))  # a millisecond each: 50,000 rows are a minute, in which CANCEL may come
-            tokens = self._ask(prompt)
-            over = len(tokens) - MAX_PROMPT
-            if over > 0:
-                same = (one == other for one, other in zip(tokens, empty, strict=False))
-                head = sum(takewhile(bool, same))
-                tokens = tokens[:head] + tokens[head + over :]
-            examples.append((tokens, [*self._tokenize(completion)[:MAX_COMPLETION], self._end]))
-            cut += over > 0
-        return examples, cut
+def _encoded(rows: Sequence[tuple[str, str]], encoder: Encoder, job: Training) -> tuple[list[Example], int]:
+    """The rows, and how many lost the start of their prompt. A millisecond each, in which CANCEL may come."""
+    examples, cut = [], 0
+    for number, (example, was_cut) in enumerate(encoder.encode(rows)):
+        if number % 100 == 0:
+            job.progress(Advance(0.0))
+        examples.append(example)
+        cut += was_cut
+    return examples, cut

@@ -2,9 +2,9 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -13,12 +13,9 @@ from cortex_distill.local.providers.gguf.llama_numpy import Array
 from cortex_distill.local.providers.gguf.optimise import Adam, Loss, Row, batch_loss, freeze
 from cortex_distill.local.providers.gguf.weights import HEAD_NORM, Model
 from cortex_distill.local.providers.training.course import Course
+from cortex_distill.local.providers.training.examples import Example
 from cortex_distill.local.providers.training.files import CHECKPOINT, replacing
-
-T = TypeVar("T")
-
-Example = tuple[list[int], list[int]]
-"""Token ids of a prompt and of its completion."""
+from cortex_distill.local.providers.training.schedule import by_tokens, steps
 
 
 class Job(NamedTuple):
@@ -50,8 +47,7 @@ class LightLearner:
         trained = (f"blk.{number}." for number in range(self._first, model.shape.layers))
         starts = (*trained, HEAD_NORM)
         self._tuned = {name: tensor for name, tensor in model.tensors.items() if name.startswith(starts)}
-        self._steps = job.epochs * -(-len(job.train) // job.step_rows)
-        self._optimiser = Adam(self._tuned, job.rate, self._steps)
+        self._optimiser = Adam(self._tuned, job.rate, job.epochs * -(-len(job.train) // job.step_rows))
         self.best: Mapping[str, Array] = {}
         """The tensors of the epoch that is taken."""
 
@@ -86,20 +82,21 @@ class LightLearner:
     def epoch(self, number: int, say: Callable[[float], None]) -> float:
         """Train on every row once. Epochs are shuffled by their number, so a resumed one sees the same order."""
         losses: list[Loss] = []
-        steps = _steps(self._train, self._job.step_rows, random.Random(self._job.seed + number))
-        for done, rows in enumerate(steps, 1):
+        plan = steps(self._train, self._job.step_rows, random.Random(self._job.seed + number), _length)
+        for done, rows in enumerate(plan, 1):
             gradients: dict[str, Array] = {}
-            losses += [batch_loss(self._model, part, self._first, gradients) for part in self._chunks(rows)]
+            parts = by_tokens(rows, _length, self._job.chunk_tokens)
+            losses += [batch_loss(self._model, part, self._first, gradients) for part in parts]
             tokens = sum(len(row.targets) for row in rows)
             for gradient in gradients.values():
                 gradient /= tokens
             self._optimiser.step(gradients)
-            say(done / len(steps))
+            say(done / len(plan))
         return _mean(losses)
 
     def validate(self) -> float | None:
         """Mean loss over the validation rows."""
-        parts = self._chunks(self._validation)
+        parts = by_tokens(self._validation, _length, self._job.chunk_tokens)
         losses = [batch_loss(self._model, part, self._first, None) for part in parts]
         return _mean(losses) if losses else None
 
@@ -119,10 +116,6 @@ class LightLearner:
         with replacing(self._folder / CHECKPOINT) as file:
             np.savez(file, told=json.dumps({**told, "checks": course.checks}), **arrays)
 
-    def _chunks(self, rows: Sequence[Row]) -> Iterator[list[Row]]:
-        shortest_first = sorted(rows, key=lambda row: len(row.state))
-        return by_tokens(shortest_first, lambda row: len(row.state), self._job.chunk_tokens)
-
 
 def _of(kind: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
@@ -136,9 +129,8 @@ def _frozen(
     model: Model, examples: Sequence[Example], first: int, chunk: int, say: Callable[[float], None]
 ) -> list[Row]:
     """Every row behind the frozen layers, in the order given; computed once, as these layers never change."""
-    order = sorted(range(len(examples)), key=lambda number: sum(map(len, examples[number])))
     rows: dict[int, Row] = {}
-    for part in by_tokens(order, lambda number: sum(map(len, examples[number])), chunk):
+    for part in by_tokens(range(len(examples)), lambda number: sum(map(len, examples[number])), chunk):
         ids = [[*examples[number][0], *examples[number][1]][:-1] for number in part]
         for number, state in zip(part, freeze(model, ids, first), strict=True):
             rows[number] = Row(state, examples[number][1])
@@ -146,25 +138,8 @@ def _frozen(
     return [rows[number] for number in range(len(examples))]
 
 
-def _steps(rows: Sequence[Row], size: int, draw: random.Random) -> list[list[Row]]:
-    """Shuffled; rows of like length share a step within each 8 steps, which saves padding."""
-    shuffled = list(rows)
-    draw.shuffle(shuffled)
-    pools = [shuffled[at : at + 8 * size] for at in range(0, len(shuffled), 8 * size)]
-    sorted_rows = [row for pool in pools for row in sorted(pool, key=lambda row: len(row.state))]
-    return [sorted_rows[at : at + size] for at in range(0, len(sorted_rows), size)]
-
-
-def by_tokens(items: Sequence[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
-    """Consecutive items, given shortest first, so that count × longest stays within the limit (or is one item)."""
-    part: list[T] = []
-    for item in items:
-        if part and (len(part) + 1) * size(item) > limit:
-            yield part
-            part = []
-        part.append(item)
-    if part:
-        yield part
+def _length(row: Row) -> int:
+    return len(row.state)
 
 
 def _mean(losses: Sequence[Loss]) -> float:

@@ -18,6 +18,7 @@ from cortex_distill.local.providers.gguf.llama_numpy import (
     rope_angles,
 )
 from cortex_distill.local.providers.gguf.weights import EMBEDDING, HEAD_NORM, Model
+from cortex_distill.local.providers.training.schedule import rate_at
 
 
 class Row(NamedTuple):
@@ -131,7 +132,7 @@ def _add(gradients: dict[str, Array], name: str, gradient: Array) -> None:
 
 
 class Adam:
-    """Adam with the gradient's length cut to 1, a linear warm-up over a tenth of the steps and a linear decay.
+    """Adam with the gradient's length cut to 1.
 
     Source: Kingma and Ba (2015), arXiv 1412.6980; beta 0.9 and 0.999. Changes the tensors in place.
     """
@@ -149,8 +150,7 @@ class Adam:
         self.done += 1
         length = float(np.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values())))
         cut = min(1.0, 1 / (length + 1e-6))
-        warm = min(1.0, self.done / max(1.0, self._steps * 0.1))
-        rate = self._rate * warm * max(0.05, 1 - (self.done - 1) / self._steps) / (1 - 0.9**self.done)
+        rate = rate_at(self.done, self._steps, self._rate) / (1 - 0.9**self.done)
         root = float(np.sqrt(1 - 0.999**self.done))
         for name, gradient in gradients.items():
             kind = gradient.dtype.type
