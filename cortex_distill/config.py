@@ -13,7 +13,7 @@ from cortex_distill.field_checks import (
     faulty,
     refusing,
 )
-from cortex_distill.prompts import RESERVED
+from cortex_distill.prompts import RESERVED, suggestion
 
 
 class _MappingOrList:
@@ -84,6 +84,9 @@ class Judge(Strict):
     temperature: float = Field(default=0.0, ge=0, le=1, description="how much ratings may differ (0 to 1)")
     max_tokens: int = Field(default=512, ge=1, le=8192, description="longest rating, in tokens (1 to 8192)")
     structured_output: bool = Field(default=True, description="ask for a JSON schema; false if the model refuses")
+    check: int = Field(
+        default=20, ge=0, le=1000, description="holdout rows rated under their own and another category (0 to 1000)"
+    )
     prompt: Text = Field(description="template with {{ request }}; must ask for JSON with each criterion")
 
 
@@ -108,6 +111,9 @@ class FineTune(Strict):
     """How the student is trained."""
 
     prompt: Text = Field(default="{{ request }}", description="template with {{ request }}, for training and asking")
+    rows: Literal["tickets", "examples", "both"] = Field(
+        default="tickets", description="what the student learns from: tickets, generate.examples, or both"
+    )
     max_epochs: int = Field(default=3, ge=1, le=10, description="passes over the training tickets (1 to 10)")
 
 
@@ -116,6 +122,9 @@ class Evaluate(Strict):
 
     max_tokens: int = Field(
         default=32, ge=1, le=8192, description="longest answer, in tokens (1 to 8192); labels are short"
+    )
+    constrained: list[Name] = Field(
+        default_factory=list, description="variants that can only answer with a category, by a JSON schema; none"
     )
 
 
@@ -151,3 +160,17 @@ class ExperimentConfig(Strict):
     evaluate: Evaluate = Field(default=Evaluate(), description="how models are measured")
     source: Literal["synthetic"] = Field(default="synthetic", description="where tickets come from: the teacher")
     holdout: Holdout | None = Field(default=None, description="rows written and labelled by people; none by default")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "ExperimentConfig":
+        faults: list[tuple[tuple[str | int, ...], str]] = [
+            (("evaluate", "constrained", place), f"no variant '{name}'; {suggestion(name, self.prompts)}")
+            for place, name in enumerate(self.evaluate.constrained)
+            if name not in self.prompts
+        ]
+        if self.fine_tune.rows != "tickets" and self.generate.examples is None:
+            what = f"'{self.fine_tune.rows}' needs generate.examples; name a file there, or write tickets"
+            faults.append((("fine_tune", "rows"), what))
+        if faults:
+            raise faulty(faults)
+        return self

@@ -32,7 +32,7 @@ _TICKET = _REQUEST | {"category", "definition", "scenario"}
 PLACES = {
     "generate.prompt": Place(_GENERATE, must=frozenset({"category"})),
     "judge.prompt": Place(_CATEGORIES | {"criteria"}, _TICKET, _REQUEST),
-    "prompts": Place(_CATEGORIES, _REQUEST, _REQUEST),
+    "prompts": Place(_CATEGORIES | {"examples"}, _REQUEST, _REQUEST),
     "fine_tune.prompt": Place(_CATEGORIES, _REQUEST, _REQUEST),
 }
 _SYNTAX = "and else false if in is loop namespace none not or range recursive self true"

@@ -47,6 +47,9 @@ class Summary(NamedTuple):
     mistakes: list[Sample]
     training: str  # one sentence about the fine-tuning job
     prompts: dict[str, str]
+    judge_check: str = ""  # one sentence about the judge on labelled requests; '' if it was not tried
+    judge_can_tell: bool | None = None
+    trained_rows: int = 0
 
     @property
     def calls_made(self) -> int:
@@ -93,7 +96,9 @@ class Summary(NamedTuple):
         if weights.get("teacher") and weights.get("teacher") == weights.get("base student"):
             said.append("teacher and base student are the same model: the student has no better one to learn from")
         judged = next((stage for stage in self.stages if stage.name == "kept by the judge"), None)
-        if judged and not judged.lost:
+        if self.judge_can_tell is False:
+            said.append(f"{self.judge_check}; its filter is not shown to improve the tickets")
+        elif self.judge_can_tell is None and judged and not judged.lost:
             said.append("the judge dropped nothing: either every ticket is good, or this judge cannot tell")
         if self.best_set == "validation":
             said.append("no holdout: validation tickets are the teacher's own, and FINETUNE saw them; it flatters")

@@ -1,4 +1,4 @@
-"""The command line: `distill validate | run | show | engine`."""
+"""The command line: `distill validate | run | ablate | show | models | engine`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import yaml
 
 from cortex_distill.errors import ConfigError, DistillError
 from flows.engine import engine
+from flows.models import models
 
 EXIT_MENDABLE = 2
 
@@ -24,6 +25,7 @@ def cli() -> None:
 
 
 cli.add_command(engine)
+cli.add_command(models)
 
 
 @cli.command()
@@ -51,21 +53,42 @@ def validate(files: tuple[Path, ...]) -> None:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="change one value, e.g. split.train=0.7")
 def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
     """Run one experiment: generate, judge, split, fine-tune, evaluate, record."""
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # bars and messages say it; before the import
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    from cortex_distill.load import load_experiment  # noqa: PLC0415
-
-    values = parsed(overrides)
-    load_experiment(file, values)  # before Prefect and the engine start: a typo should not cost ten seconds
-    click.echo(f"{file} on {engine}: starting Prefect and the engine …")
+    values = _prepared(file, engine, overrides)
     from flows.distill import distill  # noqa: PLC0415
     from flows.terminal import progress_bars, show_summary  # noqa: PLC0415
 
     with progress_bars():
         summary: Any = distill(str(file), engine, values or None)  # a flow that returns a state gives back its data
     show_summary(summary)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--engine", default="local", show_default=True, help="local, or a connection name of connections.toml")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="change one value, e.g. split.train=0.7")
+def ablate(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
+    """Compare students that learnt from the run's tickets, from the examples, from both. Needs generate.examples."""
+    values = _prepared(file, engine, (*overrides, "fine_tune.rows=both"))
+    from flows.ablation import ablate as flow  # noqa: PLC0415
+    from flows.terminal import progress_bars, show_ablation  # noqa: PLC0415
+
+    with progress_bars():
+        ablation: Any = flow(str(file), engine, values)
+    show_ablation(ablation)
+
+
+def _prepared(file: Path, engine: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+    """Prefect's settings before its import, and the overrides; the file is checked before anything starts."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # bars and messages say it
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    from cortex_distill.load import load_experiment  # noqa: PLC0415
+
+    values = parsed(overrides)
+    load_experiment(file, values)  # a typo should not cost ten seconds
+    click.echo(f"{file} on {engine}: starting Prefect and the engine …")
+    return values
 
 
 @cli.command()
@@ -101,7 +124,7 @@ def parsed(overrides: tuple[str, ...]) -> dict[str, Any]:
 def main() -> None:
     """Run the command line; a failure that a person can mend is a message and exit code 2, without a traceback."""
     try:
-        cli(standalone_mode=False)
+        sys.exit(cli(standalone_mode=False))
     except DistillError as error:
         click.secho(str(error), fg="red", err=True)
         _let_go(error)

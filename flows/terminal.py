@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cortex_distill import ledger
     from cortex_distill.session import Session
     from cortex_distill.summary import Summary
+    from flows.models import Tried
+    from tasks.ablation import Ablation
 
 console = Console(width=None if sys.stdout.isatty() else 120)
 SECONDS_BETWEEN_LINES = 15.0
@@ -140,6 +142,39 @@ def _calls(summary: Summary) -> Table:
         numbers = (str(asked.rows), str(asked.made), str(asked.failed), f"{asked.seconds:.1f}")
         table.add_row(*(Text(cell) for cell in (*cells, *numbers)))
     return table
+
+
+def show_ablation(ablation: Ablation) -> None:
+    """Cautions first, then the students, then the paired tests."""
+    for caution in ablation.cautions:
+        console.print(Text(f"! {caution}", style="yellow"))
+    columns = [
+        ("the student learnt from", ""),
+        ("training rows", "right"),
+        ("n", "right"),
+        ("accuracy (95 %)", "right"),
+    ]
+    table = _plain(f"\n{ablation.experiment}: what the student learns from, on {ablation.evaluation_set}", columns)
+    for student in ablation.students:
+        cells = (student.learnt_from, f"{student.rows:,}", str(student.score.n), student.score.figure)
+        table.add_row(*(Text(cell) for cell in cells))
+    console.print(table)
+    for verdict in ablation.verdicts:
+        console.print(Text(f"  {verdict.text}"))
+
+
+def show_models(tried: Sequence[Tried], where: str) -> None:
+    """Who answered to which name and how fast; below, what to do about those to whom nobody did."""
+    columns = [("model", ""), ("role", ""), ("answered by", ""), ("seconds", "right"), ("tokens/s", "right")]
+    table = _plain(f"Models on {where}", columns)
+    for one in tried:
+        answered = Text(one.served_by) if one.served_by else Text("nobody", style="red")
+        table.add_row(Text(one.model), one.roles, answered, f"{one.seconds:.1f}", one.pace)
+    console.print(table)
+    console.print(Text("  the first call of a model on this machine includes its loading", style="dim"))
+    for one in tried:
+        if one.error:
+            console.print(Text(f"! {one.model}: {one.error}", style="yellow"))
 
 
 def show_experiments(session: Session, run_id: str | None, last: int) -> None:

@@ -7,18 +7,21 @@ Out:  PREDICTIONS, one row per arm and evaluation row
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from prefect import task
 
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.prompts import to_sql
-from cortex_distill.replies import normal_sql
+from cortex_distill.replies import first_object_sql, normal_sql, object_schema
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from tasks.step import ON_CORTEX, progress
 
 TUNED_VARIANT = "tuned"  # the variant name of fine_tune.prompt; no variant of the file may have it
+JSON_TOKENS = 24  # allowed beyond evaluate.max_tokens for {"category": "…"}, which takes some ten
 
 
 class Arm(NamedTuple):
@@ -28,12 +31,14 @@ class Arm(NamedTuple):
     model: str
     variant: str
     template: str
+    constrained: bool = False  # to answers that are categories, by a JSON schema
 
 
 def base_arms(run: Run) -> list[Arm]:
     """Teacher and base student with every variant."""
     models = (("teacher", run.config.models.teacher), ("base student", run.config.models.student))
-    return [Arm(role, model, *variant) for role, model in models for variant in run.config.prompts.items()]
+    variants = [(*variant, variant[0] in run.config.evaluate.constrained) for variant in run.config.prompts.items()]
+    return [Arm(role, model, *variant) for role, model in models for variant in variants]
 
 
 def tuned_arm(run: Run, model: str) -> Arm:
@@ -44,13 +49,16 @@ def tuned_arm(run: Run, model: str) -> Arm:
 @task(name="evaluate", task_run_name="evaluate {arm.role} {arm.variant}", **ON_CORTEX)
 def evaluate_arm(run: Run, arm: Arm) -> Asked:
     """Ask and compare. Safe to repeat. An empty or off-list answer is wrong, and counted as such."""
+    most = run.config.evaluate.max_tokens + (JSON_TOKENS if arm.constrained else 0)
+    label = {"category": {"type": "string", "enum": list(run.config.categories)}}
     with progress(f"evaluate {arm.role}, {arm.variant}") as report:
         asked = run.ask(
             Ask(
                 step="evaluate",
                 rows=prompts_sql(run, arm),
                 model=arm.model,
-                parameters={"temperature": 0, "max_tokens": run.config.evaluate.max_tokens},
+                parameters={"temperature": 0, "max_tokens": most},
+                schema=object_schema(label) if arm.constrained else None,
             ),
             report,
         )
@@ -74,7 +82,8 @@ def rows_sql(run_id: str) -> Sql:
 def prompts_sql(run: Run, arm: Arm) -> Sql:
     """The arm's prompt for every row."""
     rows = rows_sql(run.id)
-    prompt = to_sql(arm.template, {"categories": run.config.categories}, {"request": "e.request"})
+    values = {"categories": run.config.categories, "examples": in_turn(run.experiment.examples)}
+    prompt = to_sql(arm.template, values, {"request": "e.request"})
     return Sql(
         f"SELECT e.evaluation_set || ' ' || e.row_key AS row_key, {prompt.text} AS prompt, 0 AS draw"
         f" FROM ({rows.text}) e",
@@ -82,9 +91,19 @@ def prompts_sql(run: Run, arm: Arm) -> Sql:
     )
 
 
+def in_turn(examples: Mapping[str, Sequence[dict[str, str]]]) -> list[dict[str, str]]:
+    """One example of each category, then the next of each: the first n of them are as balanced as can be."""
+    return [example for each in zip_longest(*examples.values()) for example in each if example is not None]
+
+
 def insert_sql(run_id: str, arm: Arm, replies: str) -> Sql:
     """Compare in normal form: case, blanks, quotes and punctuation around the label do not count."""
-    rows, said = rows_sql(run_id), normal_sql("COALESCE(r.reply, '')")
+    rows, label = rows_sql(run_id), first_object_sql("r.reply")
+    if arm.constrained:
+        said = normal_sql(f"COALESCE({label.text}:category::STRING, r.reply, '')")
+        said = Sql(said.text, (*label.binds, *said.binds))
+    else:
+        said = normal_sql("COALESCE(r.reply, '')")
     return Sql(
         f"""INSERT INTO PREDICTIONS (run_id, role, model, variant, evaluation_set, row_key, category, request,
             completion_key, response, error, prediction, correct, off_list, unanswered, served_by, prompt_tokens,

@@ -1,7 +1,7 @@
 """Step 5: fine-tune the student on the training share.
 
 Source: quickstart, "Fine-tuning using FINETUNE() SQL API".
-In:   TICKETS (split)
+In:   TICKETS (split); the examples of the file, where fine_tune.rows wants them
 Out:  TRAINING_ROWS, FINE_TUNES; the tuned student under a name that says what it was trained on
 
 Nothing outside this file and the engine knows how training happens.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from prefect import task
@@ -18,10 +19,12 @@ from prefect.cache_policies import NO_CACHE
 
 from cortex_distill.errors import StepError
 from cortex_distill.ledger import Progress
-from cortex_distill.prompts import to_sql
+from cortex_distill.prompts import render, to_sql
 from cortex_distill.run import Run
 from cortex_distill.session import who_answers
 from cortex_distill.sql import Sql, identifier, literal, qualified
+from cortex_distill.upload import upload
+from tasks.evaluate import in_turn
 from tasks.step import ON_CORTEX, log, progress
 
 LOST = ("ERROR", "CANCELLED")
@@ -35,6 +38,7 @@ class FineTune(NamedTuple):
     name: str  # of the training: experiment and a hash of rows, base model and options
     job_id: str
     reused: bool  # the same training was started before, by this run or another
+    rows: int  # that it learns from
 
 
 class TunedStudent(NamedTuple):
@@ -46,6 +50,7 @@ class TunedStudent(NamedTuple):
     validation_loss: float | None
     trained_tokens: int | None
     seconds: float
+    rows: int
 
 
 @task(name="start fine-tuning", retries=0, cache_policy=NO_CACHE)
@@ -71,7 +76,8 @@ def start_fine_tuning(run: Run) -> FineTune:
             job_id,
         )
     log("fine-tuning %s: job %s%s", name, job_id, " (started before, not paid again)" if reused else "")
-    return FineTune(name, job_id, reused)
+    rows = run.count("SELECT COUNT(*) FROM TRAINING_ROWS WHERE run_id = ? AND split = 'train'", run.id)
+    return FineTune(name, job_id, reused, rows)
 
 
 @task(name="wait for fine-tuning", **ON_CORTEX)
@@ -116,6 +122,7 @@ def _tuned(job: dict[str, Any], started: FineTune) -> TunedStudent:
         losses.get("validation_loss"),
         job.get("trained_tokens"),
         seconds,
+        started.rows,
     )
 
 
@@ -130,6 +137,8 @@ def _write_rows(run: Run) -> str:
         draft,
         *rows.binds,
     )
+    shown = ((run.id, draft, "train", *pair) for pair in example_rows(run))
+    upload(run.session, "TRAINING_ROWS", ["run_id", "fine_tune", "split", "prompt", "completion"], shown)
     student = run.config.models.student
     identity = json.dumps([who_answers(run.session, student), student, run.config.fine_tune.max_epochs])
     fingerprint = run.sql(
@@ -145,14 +154,23 @@ def _write_rows(run: Run) -> str:
 
 
 def rows_sql(run: Run) -> Sql:
-    """split, prompt, completion of every ticket in the train or validation share."""
+    """split, prompt, completion of every ticket in the validation share, and in the train share if it is wanted."""
     values = {"categories": run.config.categories}
     prompt = to_sql(run.config.fine_tune.prompt, values, {"request": "request"})
+    shares = "('validation')" if run.config.fine_tune.rows == "examples" else "('train', 'validation')"
     return Sql(
         f"""split, {prompt.text}, category FROM TICKETS
-        WHERE run_id = ? AND split IN ('train', 'validation')""",
+        WHERE run_id = ? AND split IN {shares}""",
         (*prompt.binds, run.id),
     )
+
+
+def example_rows(run: Run) -> Iterator[tuple[str, str]]:
+    """(prompt, completion) of the examples, where fine_tune.rows wants them."""
+    config = run.config.fine_tune
+    for example in in_turn(run.experiment.examples) if config.rows != "tickets" else ():
+        values = {"categories": run.config.categories, "request": example["request"]}
+        yield render(config.prompt, values), example["category"]
 
 
 def _query(run: Run, name: str, split: str) -> str:

@@ -19,6 +19,7 @@ from cortex_distill.report import markdown
 from cortex_distill.run import Run
 from cortex_distill.scores import Score
 from cortex_distill.summary import Compared, Sample, Stage, Summary
+from tasks.check_judge import JudgeCheck
 from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
 from tasks.judge import Judged
@@ -26,6 +27,7 @@ from tasks.split import Shares
 from tasks.step import ON_CORTEX, log
 
 MISTAKES_SHOWN = 10
+_LEARNT = {"tickets": "tickets of this run", "examples": "the examples", "both": "tickets of this run and the examples"}
 
 
 class Found(NamedTuple):
@@ -33,6 +35,7 @@ class Found(NamedTuple):
 
     generated: Generated
     judged: Judged
+    checked: JudgeCheck | None
     shares: Shares
     tuned: TunedStudent
     answers: Sequence[Asked]
@@ -50,12 +53,20 @@ def report_run(run: Run, found: Found) -> Summary:
         categories=list(run.config.categories),
         holdout_about=holdout.about if holdout else "",
         stages=funnel(found.generated, found.judged, found.shares),
-        calls=[found.generated.calls, found.judged.calls, *found.answers],
+        calls=[
+            found.generated.calls,
+            found.judged.calls,
+            *([found.checked.calls] if found.checked else []),
+            *found.answers,
+        ],
         scores=found.scores,
         compared=_compare(run),
         tickets=_tickets(run),
         mistakes=_mistakes(run, found.scores[0].evaluation_set),
-        training=training(found),
+        training=training(run, found),
+        judge_check=found.checked.text if found.checked else "",
+        judge_can_tell=found.checked.can_tell if found.checked else None,
+        trained_rows=found.tuned.rows,
         prompts=dict(run.config.prompts),
     )
     key = f"report-{run.config.name.replace('_', '-')}"
@@ -84,7 +95,7 @@ def funnel(generated: Generated, judged: Judged, shares: Shares) -> list[Stage]:
     ]
 
 
-def training(found: Found) -> str:
+def training(run: Run, found: Found) -> str:
     """One sentence about the job; every number in it is the engine's."""
     tuned = found.tuned
     losses = ", ".join(
@@ -94,7 +105,7 @@ def training(found: Found) -> str:
     )
     tokens = f", {tuned.trained_tokens:,} trained tokens" if tuned.trained_tokens else ""
     return (
-        f"Fine-tuned {tuned.model} on {found.shares.train} tickets in {tuned.seconds:.0f} s"
+        f"Fine-tuned {tuned.model} on {tuned.rows} rows ({_LEARNT[run.config.fine_tune.rows]}) in {tuned.seconds:.0f} s"
         f" (job {tuned.job_id}{', ' if losses else ''}{losses}{tokens})"
     )
 

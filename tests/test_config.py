@@ -53,10 +53,12 @@ def test_defaults_are_those_of_the_manual():
     }  # fmt: skip
     assert plain["judge"] | {"prompt": ""} == {
         "thresholds": {"valid": 4.0}, "temperature": 0.0, "max_tokens": 512, "structured_output": True, "prompt": "",
+        "check": 20,
     }  # fmt: skip
     assert plain["split"] == {"train": 0.8, "validation": 0.2, "test": 0.0}
-    assert plain["fine_tune"] == {"prompt": "{{ request }}", "max_epochs": 3}
-    assert (plain["evaluate"], plain["source"], plain["holdout"]) == ({"max_tokens": 32}, "synthetic", None)
+    assert plain["fine_tune"] == {"prompt": "{{ request }}", "rows": "tickets", "max_epochs": 3}
+    assert plain["evaluate"] == {"max_tokens": 32, "constrained": []}
+    assert (plain["source"], plain["holdout"]) == ("synthetic", None)
 
 
 def test_a_list_of_labels_is_a_mapping_without_definitions():

@@ -109,6 +109,8 @@ def test_every_experiment_in_configs_loads(path):
         ("Lost phone:", "Roaming fees:", "x.yaml:5: categories.Roaming fees: is given twice, in lines 4 and 5; drop one"),
         ("student: small}", "student: small, judge: x}", "x.yaml:6: models.judge: is given twice, in lines 6 and 6; drop one"),
         ("Rate {{ request }}", "''", "x.yaml:14: judge.prompt: is empty; write its text, or leave the key out if it has a default"),
+        ("prompts:", "evaluate: {constrained: [plane]}\nprompts:", "x.yaml:16: evaluate.constrained.0: no variant 'plane'; did you mean 'plain'?"),
+        ("prompts:", "fine_tune: {rows: both}\nprompts:", "x.yaml:16: fine_tune.rows: 'both' needs generate.examples; name a file there, or write tickets"),
         ("  plain:", "  tuned:", "x.yaml:17: prompts.tuned: 'tuned' names the tuned student's own prompt; choose another name"),
         ("name: base", "name: base\npassword: hunter2", f"x.yaml:2: password: {NO_SECRETS}"),
         ("per_call: 5", "per_call: 5\n  OPENAI-API-KEY: x", f"x.yaml:9: generate.OPENAI-API-KEY: {NO_SECRETS}"),
@@ -368,7 +370,7 @@ def test_rows_of_the_holdout_are_not_read():
 
 def test_the_record_is_json_with_defaults_and_overrides():
     record = json.loads(json.dumps(resolved(load(BASE, overrides={"split": {"train": 0.5, "validation": 0.5}}))))
-    assert (record["split"]["train"], record["evaluate"]) == (0.5, {"max_tokens": 32})
+    assert (record["split"]["train"], record["evaluate"]) == (0.5, {"max_tokens": 32, "constrained": []})
 
 
 SOUP = st.lists(

@@ -32,7 +32,9 @@ def test_an_unknown_name_is_shown_with_its_line_and_the_nearest():
 
 
 def test_an_unknown_name_far_from_all_lists_what_is_known():
-    assert problems("{{ xyz }}{{ request }}", VARIANT) == [(1, "unknown name 'xyz'; known: categories, request")]
+    assert problems("{{ xyz }}{{ request }}", VARIANT) == [
+        (1, "unknown name 'xyz'; known: categories, examples, request")
+    ]
 
 
 def test_a_name_that_must_be_used_is_missed():
@@ -110,7 +112,7 @@ def test_a_row_name_shadowed_by_a_loop_is_the_local():
 
 def test_a_name_set_in_one_branch_only_is_not_local():
     template = "{% if categories %}{% set x = 1 %}{% endif %}{{ x }}{{ request }}"
-    assert problems(template, VARIANT) == [(1, "unknown name 'x'; known: categories, request")]
+    assert problems(template, VARIANT) == [(1, "unknown name 'x'; known: categories, examples, request")]
     assert problems("{% if 1 %}{% set x = 1 %}{% else %}{% set x = 2 %}{% endif %}{{ x }}{{ request }}", VARIANT) == []
 
 

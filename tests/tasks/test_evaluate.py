@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cortex_distill.upload import upload
-from tasks.evaluate import Arm, evaluate_arm, insert_sql
+from tasks.evaluate import Arm, evaluate_arm, in_turn, insert_sql
 from tasks.prepare import prepare_tables
 from tasks.record import count_scores, record_results
 
@@ -21,7 +21,7 @@ def run(make_run, tmp_path):
     return run
 
 
-def predicted(run, *replies):
+def predicted(run, *replies, arm=ARM):
     """Stores what a model is said to have answered to the holdout's rows, and gives back what became of it."""
     run.sql(
         "CREATE OR REPLACE TEMPORARY TABLE REPLIES_x (row_key STRING, completion_key STRING, reply STRING,"
@@ -34,7 +34,7 @@ def predicted(run, *replies):
         for key, reply in zip(keys, replies, strict=False)
     ]
     upload(run.session, "REPLIES_x", columns, rows)
-    insert = insert_sql(run.id, ARM, "REPLIES_x")
+    insert = insert_sql(run.id, arm, "REPLIES_x")
     run.sql(insert.text, *insert.binds)
     found = run.sql("SELECT prediction, correct, off_list, unanswered FROM PREDICTIONS ORDER BY row_key")
     return [tuple(row) for row in found]
@@ -52,6 +52,26 @@ def test_another_label_is_wrong(run):
 @pytest.mark.parametrize("reply", ["The category is Refund", "Refund or Wrong size", "Complaint", "{}x"])
 def test_an_answer_off_the_list_is_wrong_and_counted(run, reply):
     assert predicted(run, reply) == [(None, False, True, False)]
+
+
+def test_a_constrained_answer_is_read_out_of_its_json_and_a_free_one_is_not(run):
+    reply = '{"category": "Refund"}'
+    assert predicted(run, reply, arm=ARM._replace(constrained=True)) == [("Refund", True, False, False)]
+    run.sql("DELETE FROM PREDICTIONS")
+    assert predicted(run, reply) == [(None, False, True, False)]
+
+
+def test_a_constrained_variant_can_only_answer_with_a_category(run):
+    arm = Arm("base student", "llama3.1-8b", "v", "Which of Refund, Wrong size? request: {{ request }}", True)
+    evaluate_arm.fn(run, arm)
+    ((off_list, unanswered, n),) = run.sql("SELECT COUNT_IF(off_list), COUNT_IF(unanswered), COUNT(*) FROM PREDICTIONS")
+    assert (off_list, unanswered, n) == (0, 0, 3)
+    assert run.count("SELECT COUNT(*) FROM COMPLETIONS WHERE response_format:properties:category:enum[2] IS NULL") == 0
+
+
+def test_examples_come_one_of_each_category_in_turn():
+    one, two, three = {"request": "1"}, {"request": "2"}, {"request": "3"}
+    assert in_turn({"a": [one, three], "b": [two]}) == [one, two, three]
 
 
 @pytest.mark.parametrize("reply", ["", "  \n", "...", None])

@@ -1,5 +1,7 @@
 """Fine-tuning: the same training is never started twice, and a failed job says why."""
 
+import json
+
 import pytest
 
 from cortex_distill.errors import StepError
@@ -54,6 +56,20 @@ def test_other_options_or_another_base_are_another_training(make_run, change, mo
 def test_other_rows_are_another_training(make_run):
     first, second = with_tickets(make_run()), with_tickets(make_run(), ROWS[1:])
     assert start_fine_tuning.fn(first).name != start_fine_tuning.fn(second).name
+
+
+@pytest.mark.parametrize(("rows", "learnt"), [("tickets", 3), ("examples", 2), ("both", 5)])
+def test_the_student_learns_from_tickets_examples_or_both_and_is_validated_on_the_same_rows(
+    make_run, tmp_path, rows, learnt
+):
+    lines = [{"category": c, "scenario": "s", "request": r} for c, r in [("Refund", "money!"), ("Wrong size", "big")]]
+    (tmp_path / "known.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    prompt = "{{ count }} of {{ category }} like {{ examples }}"
+    change = {"generate.examples": {"file": "known.jsonl"}, "generate.prompt": prompt, "fine_tune.rows": rows}
+    run = with_tickets(make_run(change))
+    assert start_fine_tuning.fn(run).rows == learnt
+    counted = run.sql("SELECT split, COUNT(*) FROM TRAINING_ROWS WHERE run_id = ? GROUP BY 1 ORDER BY 1", run.id)
+    assert [tuple(row) for row in counted] == [("train", learnt), ("validation", 1)]
 
 
 def test_a_job_that_was_started_but_never_written_down_is_found_again(make_run):

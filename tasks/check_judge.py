@@ -1,0 +1,114 @@
+"""Step 3b: can the judge tell? It rates requests that people labelled, under their own category and under another.
+
+Source: ours; the quickstart believes its judge.
+In:   HOLDOUT, CATEGORIES
+Out:  nothing but the counts: no ticket depends on them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from prefect import task
+
+from cortex_distill.ledger import Ask, Asked
+from cortex_distill.metrics import SIGNIFICANT, Pair, verdicts
+from cortex_distill.prompts import to_sql
+from cortex_distill.replies import first_object_sql
+from cortex_distill.run import Run
+from cortex_distill.sql import Sql
+from tasks.judge import COLUMNS, rating_schema, score
+from tasks.step import ON_CORTEX, progress
+
+
+class JudgeCheck(NamedTuple):
+    """What the judge made of labelled requests."""
+
+    calls: Asked
+    rows: int  # requests, each rated twice
+    own: int  # reached every threshold under the category that people gave them
+    other: int  # reached every threshold under another one
+    p_value: float  # exact McNemar over the pairs
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether it keeps more requests under their own category, beyond chance."""
+        return self.own > self.other and self.p_value < SIGNIFICANT
+
+    @property
+    def text(self) -> str:
+        """One sentence with the counts."""
+        verdict = "it can tell" if self.can_tell else "it is not shown to tell right from wrong"
+        return (
+            f"of {self.rows} labelled requests the judge keeps {self.own} under their own category and {self.other}"
+            f" under another one (exact McNemar p = {self.p_value:.3f}): {verdict}"
+        )
+
+
+@task(name="check the judge", **ON_CORTEX)
+def check_judge(run: Run) -> JudgeCheck | None:
+    """Ask and count; None without a holdout, or if judge.check is 0. Safe to repeat."""
+    config = run.config.judge
+    if run.config.holdout is None or not config.check:
+        return None
+    with progress("check the judge") as report:
+        asked = run.ask(
+            Ask(
+                step="check",
+                rows=prompts_sql(run),
+                model=run.config.models.judge,
+                parameters={"temperature": config.temperature, "max_tokens": config.max_tokens},
+                schema=rating_schema(config.thresholds) if config.structured_output else None,
+            ),
+            report,
+        )
+    count = count_sql(asked.replies, config.thresholds)
+    both, own, other, neither = map(int, run.sql(count.text, *count.binds)[0])
+    [verdict] = verdicts([Pair("own", "other", both, own, other, neither)])
+    return JudgeCheck(asked, verdict.rows, both + own, both + other, verdict.p_value)
+
+
+def prompts_sql(run: Run) -> Sql:
+    """Two prompts per labelled request: `own` under its category, `other` under the next one of the file."""
+    values = {"categories": run.config.categories, "criteria": list(run.config.judge.thresholds)}
+    prompt = to_sql(run.config.judge.prompt, values, {**COLUMNS, "definition": "t.definition"})
+    return Sql(
+        f"""SELECT t.row_key, {prompt.text} AS prompt, 0 AS draw
+        FROM (
+            SELECT IFF(shift.places = 0, 'own ', 'other ') || h.row_key AS row_key, h.request, '' AS scenario,
+                k.category, k.definition
+            FROM ({rows_sql()}) h
+            JOIN CATEGORIES c ON c.run_id = h.run_id AND c.category = h.category
+            CROSS JOIN (SELECT 0 AS places UNION ALL SELECT 1) shift
+            JOIN CATEGORIES k ON k.run_id = h.run_id AND k.position = MOD(c.position + shift.places, ?)
+        ) t""",
+        (*prompt.binds, run.id, run.config.judge.check, len(run.config.categories)),
+    )
+
+
+def rows_sql() -> str:
+    """The first rows of a holdout, as many of each category as can be; binds: run, number of rows."""
+    return """SELECT run_id, row_key, category, request FROM (
+            SELECT run_id, row_key, category, request,
+                ROW_NUMBER() OVER (PARTITION BY category ORDER BY SHA2(request, 256), row_key) AS turn
+            FROM HOLDOUT WHERE run_id = ?
+        ) QUALIFY ROW_NUMBER() OVER (ORDER BY turn, category) <= ?"""
+
+
+def count_sql(replies: str, thresholds: Mapping[str, float]) -> Sql:
+    """Requests kept under both categories, only under their own, only under another, under none."""
+    rating = first_object_sql("reply")
+    reached = " AND ".join(f"{score(name)} >= ?" for name in thresholds)
+    return Sql(
+        f"""SELECT COUNT_IF(own AND other), COUNT_IF(own AND NOT other), COUNT_IF(other AND NOT own),
+            COUNT_IF(NOT own AND NOT other)
+        FROM (
+            SELECT BOOLOR_AGG(STARTSWITH(row_key, 'own ') AND kept) AS own,
+                BOOLOR_AGG(STARTSWITH(row_key, 'other ') AND kept) AS other
+            FROM (SELECT row_key, COALESCE({reached}, FALSE) AS kept
+                FROM (SELECT row_key, {rating.text} AS rating FROM {replies}))
+            GROUP BY SPLIT_PART(row_key, ' ', 2)
+        )""",
+        (*thresholds.values(), *rating.binds),
+    )
