@@ -13,6 +13,7 @@ from snowflake.connector import SnowflakeConnection
 from cortex_distill.errors import SetupError
 from cortex_distill.local.cortex import served_by, usage
 from cortex_distill.local.cortex.answering import Cortex, register_json
+from cortex_distill.local.cortex.answers import Answers
 from cortex_distill.local.cortex.finetune import Jobs
 from cortex_distill.local.cortex.tuning_data import TuningData
 from cortex_distill.local.cortex.tuning_store import TuningStore
@@ -83,8 +84,9 @@ class Engine:
         return self._jobs.unfinished()
 
     def end(self, statement: Statement, result: Result | None, error: Refused | None) -> None:
-        """A statement is over: what it used of models is written down."""
+        """A statement is over: what it used of models is written down, what it needed is forgotten."""
         ended, asked = self.journal.end(statement, result, error), statement.asked
+        self._answers.end(statement, succeeded=result is not None)
         statement.usage.write(self._instance.duck_conn, (statement.id, asked.role, asked.tag), ended)
 
     def close(self) -> None:
@@ -95,6 +97,7 @@ class Engine:
         self.protocol.close()
         self._jobs.close()
         self.provider.close()
+        self._answers.close()
         self._instance.duck_conn.close()
 
     def _attach(self, duck: duckdb.DuckDBPyConnection) -> None:
@@ -127,7 +130,8 @@ class Engine:
         duck.execute(usage.CREATE)
         served_by.register(duck, self.provider, self._jobs.find)
         history.register(duck, self.journal)
-        Cortex(self.provider, self._jobs.find, self.journal).register(duck)
+        self._answers = Answers(self.provider, self.home)
+        Cortex(self.provider, self._answers, self._jobs.find, self.journal).register(duck)
 
 
 def _literal(path: Path) -> str:

@@ -1,12 +1,9 @@
 """The Python functions behind the Cortex functions: batches of rows from DuckDB to the provider and back."""
 
 import json
-import threading
-from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
-from hashlib import md5
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +12,7 @@ import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
 from cortex_distill.local.cortex import calls
+from cortex_distill.local.cortex.answers import Answers
 from cortex_distill.local.cortex.catalogue import base_name, closed, tuned_closed
 from cortex_distill.local.cortex.managed import CLASSIFY, ask
 from cortex_distill.local.cortex.model_parameters import check
@@ -44,10 +42,8 @@ FindTuned = Callable[[str, str], Model | None]
 class Cortex:
     """Answers `_cortex_call` and `_cortex_tokens`. `tuned(name, schema)` finds fine-tuned models."""
 
-    def __init__(self, provider: Provider, tuned: FindTuned, journal: Journal) -> None:
-        self._provider, self._tuned, self._journal = provider, tuned, journal
-        self._drawn: Counter[str] = Counter()
-        self._drawing = threading.Lock()
+    def __init__(self, provider: Provider, answers: Answers, tuned: FindTuned, journal: Journal) -> None:
+        self._provider, self._answers, self._tuned, self._journal = provider, answers, tuned, journal
 
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make the functions known to every connection of this DuckDB instance."""
@@ -61,7 +57,7 @@ class Cortex:
         rows = _rows(models, prompts, settings)
         asked = [(row, self._question(row, statement.asked.day)) for row in rows if row is not None]
         calls_made = [(row, call) for row, call in asked if isinstance(call, Call)]
-        answers = self._provider.complete([call for _, call in calls_made], statement.stop)
+        answers = self._answers.complete([call for _, call in calls_made], statement)
         for (row, call), answer in zip(calls_made, answers, strict=True):
             statement.usage.count(row.settings.function, call.model, answer)
         statement.check()
@@ -89,15 +85,7 @@ class Cortex:
             if settings.function != "TRY_COMPLETE":
                 raise
             return CallError(error.message)  # it fails for no reason that Snowflake documents: NULL
-        call = Call(found.name, messages, settings.parameters, settings.schema, found.weights)
-        return call._replace(draw=self._draw(call)) if settings.parameters.get("temperature") else call
-
-    def _draw(self, call: Call) -> int:
-        """Number of this draw of a call; a model with a temperature should not say the same each time."""
-        key = md5(json.dumps(call[:4]).encode(), usedforsecurity=False).hexdigest()
-        with self._drawing:
-            self._drawn[key] += 1
-            return self._drawn[key] - 1
+        return Call(found.name, messages, settings.parameters, settings.schema, found.weights)
 
     def model(self, name: str, schema: str, function: str, day: date) -> Model:
         """The model of that name. Raises Refused for a name that is unknown, or closed to this account on that day."""
@@ -139,10 +127,15 @@ def _rows(models: pa.Array, contents: pa.Array, settings: pa.Array) -> list[Row 
 def _row(model: str | None, prompt: str | None, settings: str) -> Row | None:
     if model is None or prompt is None:
         return None
-    name, content, given = json.loads(model), json.loads(prompt), _settings(settings)
+    name, content, given = _name(model), json.loads(prompt), _settings(settings)
     is_pair = given.function in CLASSIFY or given.parameters.get("of") == "ai_classify"
     is_null = name is None or content is None or (is_pair and content[0] is None)
     return None if is_null else Row(str(name), content, given)
+
+
+@lru_cache(maxsize=256)
+def _name(text: str) -> Any:
+    return json.loads(text)
 
 
 @lru_cache(maxsize=256)
