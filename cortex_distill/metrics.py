@@ -42,11 +42,16 @@ class Verdict(NamedTuple):
     p_value: float  # exact McNemar, Holm-corrected over all pairs that were tested together
 
     @property
+    def is_shown(self) -> bool:
+        """Whether the two differ beyond chance."""
+        return self.p_value < SIGNIFICANT
+
+    @property
     def text(self) -> str:
         """One sentence, which calls no winner inside the noise."""
         beside = f"{self.only_first} rows only {self.first} got right, {self.only_second} only {self.second}"
         figures = f"n = {self.rows}; {beside}; exact McNemar p = {self.p_value:.3f}"
-        if self.p_value >= SIGNIFICANT:
+        if not self.is_shown:
             return f"no difference shown between {self.first} and {self.second} ({figures})"
         better, worse = (self.first, self.second) if self.only_first > self.only_second else (self.second, self.first)
         return f"{better} is better than {worse} ({figures})"
