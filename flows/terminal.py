@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cortex_distill.errors import StepError
+from cortex_distill.metrics import p_text
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
@@ -92,6 +93,8 @@ def show_summary(summary: Summary) -> None:
     for line in _verdicts(summary):
         console.print(Text(f"  {line}"))
     console.print(f"\n[bold]Tickets[/bold]: {_funnel(summary)}")
+    if summary.judge_can_tell:
+        console.print(Text(f"Judge: {summary.judge_check}"))
     console.print(_calls(summary))
     console.print(f"\nrun {summary.run_id}", highlight=False)
     console.print("  distill show                       every run in EXPERIMENTS", highlight=False)
@@ -135,7 +138,7 @@ def _verdicts(summary: Summary) -> Iterator[str]:
     for role in dict.fromkeys(compared.role for compared in summary.compared):
         mine = [c.verdict for c in summary.compared if (c.role, c.evaluation_set) == (role, summary.best_set)]
         yield from (f"{role}: {verdict.text}" for verdict in mine if verdict.is_shown)
-        if same := [f"{one.first}/{one.second} (p = {one.p_value:.2f})" for one in mine if not one.is_shown]:
+        if same := [f"{one.first}/{one.second} (p {p_text(one.p_value)})" for one in mine if not one.is_shown]:
             yield f"{role}: no difference shown: {', '.join(same)}"
 
 
