@@ -16,6 +16,7 @@ TEXTS = (
     "bad gateway",
     "connection reset",
     "connection aborted",
+    "connection refused",
     "remote end closed",
     " 429 ",
     " 502 ",
