@@ -48,7 +48,8 @@ class GgufProvider:
 
     def finetune(self, job: Training) -> Trained:
         """Train the last layers in a process of its own. Raises CallError, or Cancelled from `job.progress`."""
-        return self._trainer.run(job, self._tokens)
+        base = self._base
+        return self._trainer.run(job, self._tokens, base.path, base.name, **base.training(self._pool))
 
     def count_tokens(self, text: str, model: str = "") -> int:
         """Tokens of the bare text, without the marks of a chat. Loads the base model. Raises CallError if it cannot."""

@@ -10,7 +10,7 @@ from gguf import GGMLQuantizationType, GGUFReader
 from gguf.quants import dequantize
 
 from cortex_distill.local.providers.gguf.llama_numpy import Array
-from cortex_distill.local.providers.gguf.weights import TEMPLATE_KEY, write_gguf
+from cortex_distill.local.providers.gguf.weights import TEMPLATE_KEY, open_gguf, write_gguf
 
 _KEPT = {GGMLQuantizationType.Q8_0, GGMLQuantizationType.F32}
 
@@ -24,8 +24,8 @@ def to_q8_0(source: Path, target: Path) -> None:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.stem}-", suffix=".gguf")
     os.close(handle)
     try:
-        reader = GGUFReader(source)
-        write_gguf(source, Path(name), _Matrices(reader), reader.fields[TEMPLATE_KEY].contents())
+        reader = open_gguf(source)
+        write_gguf(reader, Path(name), _Matrices(reader), reader.fields[TEMPLATE_KEY].contents())
         Path(name).replace(target)
     finally:
         Path(name).unlink(missing_ok=True)
