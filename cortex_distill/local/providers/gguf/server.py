@@ -148,8 +148,8 @@ class Server:
         return said
 
 
-def _reason(said: Any) -> Any:
-    return said.get("error", {}).get("message", said)
+def _reason(said: Any) -> str:
+    return " ".join(str(said.get("error", {}).get("message", said)).split())
 
 
 def _load(path: Path, key: str, threads: int, context: int) -> Any:
