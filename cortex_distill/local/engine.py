@@ -55,6 +55,7 @@ class Engine:
         forget_sessions(self.home)
         self._define(duck)
         self.protocol = Protocol(self)
+        self._jobs.resume()
 
     def connect(self, database: str, schema: str, as_of: str | None = None) -> SnowflakeConnection:
         """A SnowflakeConnection of Snowflake's own package, in-process. Creates database and schema if missing.
@@ -90,7 +91,7 @@ class Engine:
         statement.usage.write(self._instance.duck_conn, (statement.id, asked.role, asked.tag), ended)
 
     def close(self) -> None:
-        """End sessions and jobs, release the files. Safe to repeat."""
+        """End sessions, leave jobs to the next engine, release the files. Safe to repeat."""
         for connection in self._connections:
             connection.close()
         self._connections.clear()
