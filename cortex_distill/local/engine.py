@@ -24,9 +24,9 @@ from cortex_distill.local.session.journal import Journal, Statement
 from cortex_distill.local.session.locks import Locks
 from cortex_distill.local.session.temporary import PREFIX
 from cortex_distill.local.sql import json_functions, json_tree, noted
-from cortex_distill.local.sql.cursor import Result
 from cortex_distill.local.stages.stages import forget_sessions
 from cortex_distill.local.wire.protocol import Protocol
+from cortex_distill.local.wire.results import Result
 from cortex_distill.local.wire.transport import in_process
 
 OWN_FILE = "_cortex.db"  # jobs and models; attached as database SNOWFLAKE

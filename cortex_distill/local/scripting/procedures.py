@@ -15,8 +15,8 @@ from cortex_distill.local.scripting.block_values import Scope, Variable
 from cortex_distill.local.scripting.blocks import Piece
 from cortex_distill.local.session.commands import DONE
 from cortex_distill.local.session.connection import LocalConnection
-from cortex_distill.local.sql.cursor import Result
 from cortex_distill.local.stages.wording import text_of
+from cortex_distill.local.wire.results import Result
 
 CREATE = """CREATE TABLE IF NOT EXISTS SNOWFLAKE.CORTEX._procedures (
     place VARCHAR, name VARCHAR, names VARCHAR[], kinds VARCHAR[], returns VARCHAR, body VARCHAR)"""
