@@ -11,7 +11,7 @@ from cortex_distill.local.faults import Refused, as_refused, unsupported
 from cortex_distill.local.scripting import scripting
 from cortex_distill.local.session import commands
 from cortex_distill.local.session.history import answered
-from cortex_distill.local.sql import binds, declared, forget, naming, noted, statement_rules
+from cortex_distill.local.sql import altered, binds, databases, declared, forget, naming, noted, statement_rules
 from cortex_distill.local.sql.dialect import parse
 from cortex_distill.local.sql.functions import create_function, drop_function
 from cortex_distill.local.sql.merge import run_merge
@@ -48,62 +48,68 @@ class LocalCursor(TranslatingCursor):
             raise (as_refused(error) if self._asks else None) or error from error
 
     def _run(self, tree: exp.Expr) -> Result:
-        kind = statement_type.statement_type_id(tree)
+        kind, session, duck = statement_type.statement_type_id(tree), self._conn, self._duck_conn
         statement_rules.check(tree)
         statement_rules.rewrite(tree)
-        if commands.set_variables(tree, self._conn, self._evaluate):
+        if commands.set_variables(tree, session, self._evaluate):
             return self.answer(commands.DONE)
-        session = self._conn
-        naming.settle(tree, session, self._duck_conn)
-        staged.rewrite(tree, session, self._duck_conn)
+        naming.settle(tree, session, duck)
+        staged.rewrite(tree, session, duck)
         if session.open_transaction and isinstance(tree, exp.Transaction):
             return self.answer(commands.DONE)  # a second BEGIN is ignored
-        open_one = session.open_transaction or not session._autocommit
-        if open_one and isinstance(tree, statement_rules.DDL):  # DDL commits what is open
-            self._duck_conn.commit()
+        if isinstance(tree, statement_rules.DDL) and (session.open_transaction or not session._autocommit):
+            duck.commit()  # DDL commits what is open
             session.open_transaction = session._in_transaction = False
         notes, is_copy = declared.of(tree), statement_rules.template(tree)
-        session.temporary.rewrite(tree, self._duck_conn, session.database, session.schema)
-        if (told := declared.answer(tree, session, self._duck_conn)) is not None:
-            return self.answer(f'SELECT {exp.Literal.string(told).sql("duckdb")} AS "status"')._replace(kind=kind)
-        if isinstance(tree, exp.Create | exp.Drop) and tree.kind == "FUNCTION":
-            define = drop_function if isinstance(tree, exp.Drop) else create_function
-            define(tree, self._duck_conn, self.translated)
-            return self.answer(commands.DONE)
-        if isinstance(tree, exp.Merge):
-            return self.answer(run_merge(tree, self._duck_conn, self.guarded))._replace(kind=kind)
-        if isinstance(tree, exp.Create) and tree.kind == "DATABASE":
-            self._create_database(tree)
-            return self.answer(commands.DONE)
+        altered.check(tree, session, duck)
+        session.temporary.rewrite(tree, duck, session.database, session.schema)
+        if (answer := self._answered(tree)) is not None:
+            return answer._replace(kind=kind)
         self.run_translated(tree)
-        if isinstance(tree, exp.Describe) and (described := noted.described(tree, session, self._duck_conn)):
+        if isinstance(tree, exp.Describe) and (described := noted.described(tree, session, duck)):
             return self.answer(f"SELECT * REPLACE ({described}) FROM ({self._last_sql}) AS _")._replace(kind=kind)
         if is_copy:
             self._copy_constraints(tree)
-            notes = {**(notes or {}), **noted.copied(tree, session, self._duck_conn)}
-        noted.keep(notes, tree, session, self._duck_conn)
+            notes = {**(notes or {}), **noted.copied(tree, session, duck)}
+        self._note(notes, tree)
+        return self.result(kind)
+
+    def _answered(self, tree: exp.Expr) -> Result | None:
+        """The answer of a statement that DuckDB does not run as a whole; None for the others."""
+        session, duck = self._conn, self._duck_conn
+        kind = tree.kind if isinstance(tree, exp.Create | exp.Drop) else None
+        if isinstance(tree, exp.Merge):
+            return self.answer(run_merge(tree, duck, self.guarded))
+        if kind == "FUNCTION":
+            define = drop_function if isinstance(tree, exp.Drop) else create_function
+            define(tree, duck, self.translated)
+            return self.answer(commands.DONE)
+        if isinstance(tree, exp.Create) and kind == "DATABASE":
+            databases.create(tree, session, duck, self.run_translated)
+            return self.answer(commands.DONE)
+        if isinstance(tree, exp.Create) and kind == "SCHEMA" and tree.args.get("replace"):
+            databases.replace(tree, session, duck)
+        if isinstance(tree, exp.Drop) and kind in ("DATABASE", "SCHEMA"):
+            told: str | None = databases.drop(tree, session, duck)
+        else:
+            told = declared.answer(tree, session, duck)
+        return None if told is None else self.answer(f'SELECT {noted.literal(told)} AS "status"')
+
+    def _note(self, notes: noted.Notes | None, tree: exp.Expr) -> None:
+        """After a statement that succeeded: what is to be known of it later."""
+        session, duck = self._conn, self._duck_conn
+        noted.keep(notes, tree, session, duck)
+        if isinstance(tree, exp.Alter) and tree.args.get("kind") == "TABLE":
+            altered.follow(tree, session, duck)
         if isinstance(tree, exp.Drop | exp.TruncateTable):
-            forget.forget(tree, session, self._duck_conn)
+            forget.forget(tree, session, duck)
         if isinstance(tree, TRANSACTION):
             session.open_transaction = isinstance(tree, exp.Transaction)
-        return self.result(kind)
 
     def _copy_constraints(self, tree: exp.Expr) -> None:
         found = (tree.args["expression"].find(exp.Table), tree.find(exp.Table))  # as template() wrote them
         names = [self._transform(name.copy(), None).sql("duckdb") for name in found if name is not None]
         statement_rules.copy_constraints(self._duck_conn, *names)
-
-    def _create_database(self, tree: exp.Create) -> None:
-        """A new database has a schema PUBLIC, and both become the session's current ones."""
-        known = "SELECT database_name FROM duckdb_databases()"
-        before = {name for (name,) in self._duck_conn.execute(known).fetchall()}
-        if tree.args.get("replace"):
-            raise unsupported("CREATE OR REPLACE DATABASE")
-        self.run_translated(tree)
-        for (name,) in self._duck_conn.execute(known).fetchall():
-            if name not in before:
-                self._duck_conn.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}".PUBLIC')
-                self._conn.use(name, "PUBLIC")
 
     def _evaluate(self, value: exp.Expr) -> object:
         query = commands.fill_variables(exp.select(value.copy()), self._conn.values)

@@ -12,7 +12,7 @@ from sqlglot import parse_one as parse_any
 
 from cortex_distill.local.cortex import calls
 from cortex_distill.local.session.connection import LocalConnection
-from cortex_distill.local.sql import repair_numbers
+from cortex_distill.local.sql import altered, repair_numbers
 from cortex_distill.local.sql.repair import repair
 from cortex_distill.local.wire.results import Described, Plain, Result, describe, query
 
@@ -36,7 +36,7 @@ class TranslatingCursor(FakeSnowflakeCursor):
         """Run it, in as many parts as DuckDB needs; `result` has the rows of the last."""
         tree = repair(tree, self._conn.facts())
         self.check_db_and_schema(tree)
-        for part in self._transform_explode(tree):
+        for part in (part for one in altered.single(tree) for part in self._transform_explode(one)):
             translated = self._transform(part, None)
             self._asks |= calls.guard(translated, self._plan)
             try:
