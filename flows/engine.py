@@ -25,7 +25,7 @@ def start() -> None:
 @engine.command()
 @click.option("--patience", default=10.0, show_default=True, help="seconds for statements under way, then cancel them")
 def stop(patience: float) -> None:
-    """Stop it. Fine-tuning jobs under way end with an error."""
+    """Stop it. Fine-tuning jobs under way go on when it is started again."""
     was = client.stop(local_folder(), patience)
     if was is None:
         click.echo(f"no local engine runs in {local_folder()}")

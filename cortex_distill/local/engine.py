@@ -12,7 +12,7 @@ from snowflake.connector import SnowflakeConnection
 
 from cortex_distill.errors import SetupError
 from cortex_distill.local.cortex import served_by, usage
-from cortex_distill.local.cortex.answering import Cortex, register_json
+from cortex_distill.local.cortex.answering import Cortex
 from cortex_distill.local.cortex.answers import Answers
 from cortex_distill.local.cortex.finetune import Jobs
 from cortex_distill.local.cortex.tuning_data import TuningData
@@ -24,10 +24,10 @@ from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.journal import Journal, Statement
 from cortex_distill.local.session.locks import Locks
 from cortex_distill.local.session.temporary import PREFIX
-from cortex_distill.local.sql import json_tree, noted
-from cortex_distill.local.sql.cursor import Result
+from cortex_distill.local.sql import json_functions, json_tree, noted
 from cortex_distill.local.stages.stages import forget_sessions
 from cortex_distill.local.wire.protocol import Protocol
+from cortex_distill.local.wire.results import Result
 from cortex_distill.local.wire.transport import in_process
 
 OWN_FILE = "_cortex.db"  # jobs and models; attached as database SNOWFLAKE
@@ -55,6 +55,7 @@ class Engine:
         forget_sessions(self.home)
         self._define(duck)
         self.protocol = Protocol(self)
+        self._jobs.resume()
 
     def connect(self, database: str, schema: str, as_of: str | None = None) -> SnowflakeConnection:
         """A SnowflakeConnection of Snowflake's own package, in-process. Creates database and schema if missing.
@@ -90,7 +91,7 @@ class Engine:
         statement.usage.write(self._instance.duck_conn, (statement.id, asked.role, asked.tag), ended)
 
     def close(self) -> None:
-        """End sessions and jobs, release the files. Safe to repeat."""
+        """End sessions, leave jobs to the next engine, release the files. Safe to repeat."""
         for connection in self._connections:
             connection.close()
         self._connections.clear()
@@ -121,7 +122,7 @@ class Engine:
             duck.execute(f'DROP SCHEMA "{database}"."{schema}" CASCADE')
 
     def _define(self, duck: duckdb.DuckDBPyConnection) -> None:
-        register_json(duck)
+        json_functions.register(duck)
         json_tree.register(duck)
         for name in ("macros.sql", "macros_json.sql"):
             duck.execute(resources.files("cortex_distill.local.sql").joinpath(name).read_text("utf-8"))

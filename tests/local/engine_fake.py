@@ -4,6 +4,8 @@ import threading
 
 from cortex_distill.local.providers import CANCELED, NEVER, Advance, Answer, CallError, Cancelled, Trained, nobody
 
+HALF_WAY = Advance(0.5, 1.5, 1.6, 50)
+
 
 class FakeProvider:
     """Answers by `reply(call)`, remembers every call and training, can be told to train slowly."""
@@ -44,9 +46,9 @@ class FakeProvider:
         self.jobs.append(job)
         self.training.set()
         try:
-            job.progress(Advance(0.5))
+            job.progress(HALF_WAY)
             while not self.finish_training.wait(0.01):
-                job.progress(Advance(0.5))
+                job.progress(HALF_WAY)
         except Cancelled:
             self.cancelled.set()
             raise

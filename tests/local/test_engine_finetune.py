@@ -3,6 +3,7 @@
 import json
 import time
 
+import duckdb
 import pytest
 from snowflake.snowpark import Session
 from snowflake.snowpark.exceptions import SnowparkSQLException
@@ -10,7 +11,16 @@ from snowflake.snowpark.exceptions import SnowparkSQLException
 from cortex_distill.local.engine import Engine
 from tests.local.engine_fake import FakeProvider
 
+DESCRIBE = "SELECT SNOWFLAKE.CORTEX.FINETUNE('DESCRIBE', ?)"
 TRAIN = "SELECT request AS prompt, category AS completion, 1 AS more FROM rows_to_learn"
+
+
+def until(condition):
+    """Wait for what another thread does in a moment."""
+    give_up = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -108,10 +118,11 @@ def test_a_job_that_cannot_work_is_refused_at_once(create, provider, wrong, mess
     assert provider.jobs == []
 
 
-def test_no_training_rows_is_the_jobs_error(create, describe):
+def test_no_training_rows_is_the_jobs_error_and_leaves_no_files(create, describe, engine):
     job = describe(create(train="SELECT request AS prompt, category AS completion FROM rows_to_learn WHERE FALSE"))
     assert job["status"] == "ERROR" and "no row" in job["error"]["message"]
     assert "model" not in job and "trained_tokens" not in job
+    until(lambda: not (engine.home / "models" / job["id"]).exists())
 
 
 @pytest.mark.parametrize(
@@ -217,40 +228,75 @@ def test_an_unknown_job_is_an_error(describe):
         describe("CortexFineTuningWorkflow_x")
 
 
-def test_training_blocks_no_statement_and_can_be_cancelled(create, describe, one, provider):
+def test_a_job_in_progress_tells_what_is_known_so_far_apart_from_the_documented_fields(create, describe, provider):
+    provider.finish_training.clear()
+    job_id = create()
+    until(lambda: describe(job_id, "IN_PROGRESS")["progress"] == 0.5)
+    job = describe(job_id, "IN_PROGRESS")
+    assert job.pop("so_far") == {"training_loss": 1.5, "validation_loss": 1.6, "trained_tokens": 50}
+    assert job.keys().isdisjoint({"training_result", "trained_tokens", "model", "finished_on", "error"})
+    provider.finish_training.set()
+    assert "so_far" not in describe(job_id)
+
+
+def test_training_blocks_no_statement_and_can_be_cancelled(create, describe, one, provider, engine):
     provider.finish_training.clear()
     job_id = create()
     assert provider.training.wait(5)
-    assert describe(job_id, "IN_PROGRESS")["progress"] == 0.5
+    assert (engine.home / "models" / job_id / "rows.json").exists()
     assert one("SELECT 1 AS a") == 1
     assert one("SELECT SNOWFLAKE.CORTEX.FINETUNE('CANCEL', ?)", job_id) == f"Canceled Cortex Fine-tuning job: {job_id}"
     assert provider.cancelled.wait(5)
     assert describe(job_id)["status"] == "CANCELLED"
+    until(lambda: not (engine.home / "models" / job_id).exists())
+    with pytest.raises(SnowparkSQLException, match="has ended with status CANCELLED"):
+        one("SELECT SNOWFLAKE.CORTEX.FINETUNE('CANCEL', ?)", job_id)
     with pytest.raises(SnowparkSQLException, match="unknown model"):
         one("SELECT AI_COMPLETE('tuned', 'x')")
 
 
-def test_closing_the_engine_stops_training_and_the_next_one_reports_it(tmp_path):
+def test_a_job_that_was_cut_off_goes_on_in_the_next_engine_with_the_rows_it_had(tmp_path):
+    def opened(provider):
+        engine = Engine(tmp_path, provider)
+        return engine, Session.builder.configs({"connection": engine.connect("D", "S")}).create()
+
+    def said(session, sql, *binds):
+        return json.loads(session.sql(sql, params=list(binds)).collect()[0][0])
+
     provider = FakeProvider()
     provider.finish_training.clear()
-    engine = Engine(tmp_path, provider)
-    session = Session.builder.configs({"connection": engine.connect("D", "S")}).create()
+    engine, session = opened(provider)
     session.sql("CREATE TABLE t AS SELECT 'p' AS prompt, 'c' AS completion").collect()
-    create = (
-        "SELECT SNOWFLAKE.CORTEX.FINETUNE('CREATE', 'm', 'llama3.1-8b', 'SELECT * FROM t', 'SELECT * FROM t') AS id"
-    )
-    job_id = session.sql(create).collect()[0].ID
+    create = "SELECT SNOWFLAKE.CORTEX.FINETUNE('CREATE', ?, 'llama3.1-8b', 'SELECT * FROM t', 'SELECT * FROM t')"
+    first, second = (session.sql(create, params=[name]).collect()[0][0] for name in ("one", "two"))
     assert provider.training.wait(5)
+    session.sql("UPDATE t SET prompt = 'other'").collect()
+    before = said(session, DESCRIBE, first)
     started = time.monotonic()
     engine.close()
     assert provider.cancelled.is_set() and provider.closed and time.monotonic() - started < 5
 
-    engine = Engine(tmp_path, FakeProvider())
-    session = Session.builder.configs({"connection": engine.connect("D", "S")}).create()
-    job = json.loads(
-        session.sql("SELECT SNOWFLAKE.CORTEX.FINETUNE('DESCRIBE', ?) AS j", params=[job_id]).collect()[0].J
-    )
-    assert (
-        job["status"] == "ERROR" and "the local engine ended while this job was in_progress" in job["error"]["message"]
-    )
+    provider = FakeProvider()
+    provider.finish_training.clear()
+    engine, session = opened(provider)
+    assert provider.training.wait(5)
+    assert said(session, DESCRIBE, first) == before  # its progress, too
+    assert said(session, DESCRIBE, second)["status"] == "PENDING"
+    provider.finish_training.set()
+    until(lambda: said(session, DESCRIBE, second)["status"] == "SUCCESS")
+    after = said(session, DESCRIBE, first)
+    assert (after["status"], after["created_on"], after["model"]) == ("SUCCESS", before["created_on"], "D.S.ONE")
+    assert [job.train for job in provider.jobs] == [[("p", "c")], [("other", "c")]]
+    assert not (tmp_path / "models" / first / "rows.json").exists()
+    engine.close()
+
+
+def test_a_job_of_an_engine_that_did_not_write_down_where_its_queries_run_is_an_error(tmp_path):
+    Engine(tmp_path, FakeProvider()).close()
+    with duckdb.connect(tmp_path / "_cortex.db") as file:
+        file.execute("INSERT INTO CORTEX.JOBS (id, status, options, created_on) VALUES ('ft_old', 'PENDING', '{}', 1)")
+    provider = FakeProvider()
+    engine = Engine(tmp_path, provider)
+    assert "older" in json.loads(engine._jobs.call(["DESCRIBE", "ft_old"], "D.S", None))["error"]["message"]
+    assert engine.unfinished_jobs() == 0 and provider.jobs == []
     engine.close()

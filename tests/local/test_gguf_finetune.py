@@ -1,126 +1,206 @@
-"""Training as the engine sees it: a process that learns, reports, can be stopped, and leaves a servable model."""
+"""The light trainer on a tiny Llama: it learns, keeps the best epoch, goes on where it was cut off, is served."""
 
 import json
-import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
-from gguf import GGUFReader
 from gguf.quants import dequantize
 
-from cortex_distill.local.providers import Advance, Call, CallError, Cancelled, Training
-from cortex_distill.local.providers.gguf import GgufProvider, finetune
+from cortex_distill.local.providers import Call, CallError, Training
+from cortex_distill.local.providers.gguf import GgufProvider, finetune, train
 from cortex_distill.local.providers.gguf.base_model import base_gguf
-from cortex_distill.local.providers.gguf.chat import END, TUNED_TEMPLATE
+from cortex_distill.local.providers.gguf.chat import END, TUNED_TEMPLATE, chat_tokens
+from cortex_distill.local.providers.gguf.learner import Job, LightLearner
 from cortex_distill.local.providers.gguf.optimise import EMBEDDING, HEAD_NORM, freeze
-from cortex_distill.local.providers.gguf.weights import read_gguf, write_gguf
+from cortex_distill.local.providers.gguf.weights import open_gguf, read_model, write_gguf
+from cortex_distill.local.providers.training.examples import Encoder
+from cortex_distill.local.providers.training.files import CHECKPOINT
+from tests.local.tiny_llama import bytewise, write_tiny
 
-EXAMPLES = Path(__file__).parents[2] / "configs" / "examples" / "support_tickets.jsonl"
+ROWS = [(f"{word} {number}", label) for number in range(8) for word, label in (("lost", "A"), ("bill", "B"))]
+OTHERS = [(prompt, "B" if label == "A" else "A") for prompt, label in ROWS[:4]]
 
 
 @pytest.fixture(scope="module")
-def provider():
-    """One loaded model for the whole file."""
+def tiny(tmp_path_factory):
+    return write_tiny(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
+
+
+def ask(prompt):
+    return chat_tokens([{"role": "user", "content": prompt}], bytewise, default_system=False)
+
+
+def encoded(rows):
+    return [(ask(prompt), [*bytewise(completion), END]) for prompt, completion in rows]
+
+
+@pytest.fixture
+def job(tiny):
+    def made(validation=(), epochs=3, rows=ROWS, fingerprint="one", layers=1):
+        shares = encoded(rows), encoded(validation)
+        return Job(
+            str(tiny), TUNED_TEMPLATE, *shares, epochs, layers, 0.003, 4, 128, 0, {"rows": len(rows)}, fingerprint
+        )
+
+    return made
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing of the process but its files is left."""
+
+
+def cut_off(after):
+    """Ends a training as soon as so many epochs are done."""
+    said = []
+
+    def say(now):
+        said.append(now)
+        if len({each.training_loss for each in said} - {None}) == after:
+            raise Killed
+
+    return say
+
+
+def test_a_training_lowers_the_loss_and_its_model_answers_with_the_labels(job, tmp_path):
+    result = train.run(job(validation=ROWS[:4], epochs=6, layers=2), tmp_path, lambda now: None)
+    assert result["losses"][-1] < 0.1 < result["losses"][0]
+    assert json.loads((tmp_path / "training.json").read_text()) == result
     provider = GgufProvider()
-    yield provider
+    calls = [Call("m", [{"role": "user", "content": text}], {"max_tokens": 5}, None, tmp_path) for text, _ in ROWS]
+    answers = provider.complete(calls)
     provider.close()
+    assert [answer.text for answer in answers] == [label for _, label in ROWS]
+    assert "+light-" in answers[0].served_by
 
 
-def job(folder, rows, progress=lambda share: None, validation=(), epochs=2):
-    return Training("llama3.1-8b", rows, validation, epochs, folder, progress)
+def test_the_epoch_with_the_lowest_validation_loss_is_the_one_that_is_written(job, tmp_path):
+    spec = job(validation=OTHERS, epochs=4)  # the better it learns, the worse it does on the contrary
+    result = train.run(spec, tmp_path, lambda now: None)
+    checks = result["validation_losses"]
+    assert result["epoch_taken"] == checks.index(min(checks)) + 1 < 4
+    assert result["taken_because"] == "lowest validation loss"
+    assert (result["training_loss"], result["validation_loss"]) == (
+        result["losses"][result["epoch_taken"] - 1],
+        min(checks),
+    )
+    written = LightLearner(read_model(open_gguf(tmp_path / "model.gguf")), spec, tmp_path / "nowhere")
+    written.prepare(lambda share: None)
+    assert written.validate() == pytest.approx(min(checks), rel=0.05)  # eight bits a number
+    assert abs(max(checks) - min(checks)) > 0.2 * min(checks)
 
 
-def words(text):
-    """A stand-in for the tokenizer: one token per word, the same for the same word."""
-    return [3 + sum(map(ord, word)) % 1000 for word in text.split()]
+def test_without_validation_rows_the_last_epoch_is_written(job, tmp_path):
+    result = train.run(job(), tmp_path, lambda now: None)
+    assert (result["epoch_taken"], result["validation_loss"]) == (3, None)
+    assert result["training_loss"] == result["losses"][-1] and "no validation rows" in result["taken_because"]
+
+
+def test_progress_rises_and_tells_the_losses_of_the_last_epoch(job, tmp_path):
+    said = []
+    result = train.run(job(validation=ROWS[:2]), tmp_path, said.append)
+    shares = [now.share for now in said]
+    assert shares == sorted(shares) and 0 < shares[0] < shares[-1] == 1
+    assert said[0].training_loss is None and said[0].trained_tokens == 0
+    assert said[-1][1:] == (result["losses"][-1], result["validation_losses"][-1], result["trained_tokens"])
+    assert result["trained_tokens"] == 3 * sum(len(prompt) + len(target) for prompt, target in encoded(ROWS))
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+@pytest.mark.parametrize("validation", [(), OTHERS], ids=["last", "best"])
+def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(job, tmp_path, after, validation):
+    spec = job(validation=validation)
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole = train.run(spec, tmp_path / "whole", lambda now: None)
+    with pytest.raises(Killed):
+        train.run(spec, tmp_path / "cut", cut_off(after))
+    said = []
+    assert train.run(spec, tmp_path / "cut", said.append) == whole
+    assert [now.training_loss for now in said if now.training_loss == whole["losses"][0]] or after > 1
+    assert not [now for now in said if now.training_loss is None]  # the first epoch is not trained again
+    assert (tmp_path / "cut" / "model.gguf").read_bytes() == (tmp_path / "whole" / "model.gguf").read_bytes()
+
+
+def test_a_checkpoint_of_another_job_or_half_a_one_is_not_used(job, tmp_path):
+    with pytest.raises(Killed):
+        train.run(job(), tmp_path, cut_off(2))
+    whole = (tmp_path / CHECKPOINT).read_bytes()
+    said = []
+    for spec, content in ((job(fingerprint="two"), whole), (job(), whole[: len(whole) // 2]), (job(), b"")):
+        (tmp_path / CHECKPOINT).write_bytes(content)
+        said.clear()
+        with pytest.raises(Killed):
+            train.run(spec, tmp_path, lambda now: said.append(now) or cut_off(1)(now))
+        assert said[0].training_loss is None and said[0].trained_tokens == 0
 
 
 def test_a_long_prompt_loses_its_beginning_and_is_counted():
+    def words(text):
+        return [3 + sum(map(ord, word)) % 1000 for word in text.split()]
+
     rows = [(" ".join(f"w{number}" for number in range(2000)), "label"), ("short", "label")]
-    [(prompt, target), _], cut = finetune._examples(rows, words)
-    assert len(prompt) == finetune.MAX_PROMPT and cut == 1
-    assert words("w1999")[0] in prompt[-6:]
+    job = Training("llama3.1-8b", rows, [], 1, None, lambda now: None)
+    encoder = Encoder(lambda p: [1, *words(f"user {p}"), END, 1, *words("assistant")], words, END, 512, 256)
+    [(prompt, target), _], cut = finetune._encoded(rows, encoder, job)
+    assert len(prompt) == 512 and cut == 1
+    assert prompt[:2] == [1, *words("user")] and words("w1999")[0] in prompt[-6:]
     assert target == [*words("label"), END]
 
 
-def test_no_rows_is_an_error_and_not_an_empty_model(provider, tmp_path):
+def test_no_rows_is_an_error_and_not_an_empty_model(tiny, tmp_path):
     with pytest.raises(CallError, match="no rows"):
-        provider.finetune(job(tmp_path, []))
+        finetune.Trainer().run(Training("m", [], [], 1, tmp_path, lambda now: None), bytewise, tiny, "tiny")
 
 
-def test_cancelling_ends_the_process_and_leaves_no_model(provider, tmp_path):
-    def cancel(share):
-        raise Cancelled
-
-    with pytest.raises(Cancelled):
-        provider.finetune(job(tmp_path, [("a", "b")], cancel))
-    assert not provider._trainer._running
-    assert not list(tmp_path.iterdir())
-
-
-def test_closing_ends_a_training(tmp_path):
-    provider = GgufProvider()
-    begun = threading.Event()
-    failed: list[Exception] = []
-
-    def train():
-        try:
-            provider.finetune(job(tmp_path, [("a", "b")] * 4, lambda share: begun.set(), epochs=200))
-        except CallError as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=train)
-    thread.start()
-    assert begun.wait(120)
-    provider.close()
-    thread.join(30)
-    assert "exit status -9" in str(failed[0])
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ({"architecture": "qwen2"}, "architecture is 'qwen2'"),
+        ({"extra": {"output.weight": (259, 64)}}, "output matrix is not its embedding"),
+        ({"extra": {"blk.0.attn_q.bias": (64,)}}, "a tensor 'blk.0.attn_q.bias'"),
+        ({"extra": {"rope_freqs.weight": (8,)}}, "a tensor 'rope_freqs.weight'"),
+        ({"header": {"llama.rope.scaling.type": "yarn"}}, "positions are scaled"),
+    ],
+)
+def test_a_model_of_another_kind_is_refused_and_the_full_trainer_named(tmp_path, made, reason):
+    with pytest.raises(CallError, match=rf"{reason}.*such as SmolLM2.*provider = \"transformers\""):
+        read_model(open_gguf(write_tiny(tmp_path / "other.gguf", **made)))
 
 
-def test_writing_changes_the_given_tensors_and_nothing_else(tmp_path):
+def test_a_file_that_is_no_gguf_is_refused(tmp_path):
+    (tmp_path / "model.gguf").write_text("not a model")
+    with pytest.raises(CallError, match="cannot be read as a GGUF file"):
+        open_gguf(tmp_path / "model.gguf")
+
+
+def test_writing_changes_the_given_tensors_and_nothing_else(tiny, tmp_path):
     target = tmp_path / "model.gguf"
-    new = {"blk.29.attn_q.weight": np.full((576, 576), 0.5, np.float32), HEAD_NORM: np.full(576, 2, np.float32)}
-    write_gguf(base_gguf(), target, new, TUNED_TEMPLATE)
-    before = {tensor.name: tensor for tensor in GGUFReader(base_gguf()).tensors}
-    reader = GGUFReader(target)
-    assert reader.fields["tokenizer.chat_template"].contents() == TUNED_TEMPLATE
-    assert reader.fields["llama.block_count"].contents() == 30
-    for tensor in reader.tensors:
-        if tensor.name not in new:
-            assert np.array_equal(tensor.data, before.pop(tensor.name).data)
-    written = {
-        tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in reader.tensors if tensor.name in new
-    }
-    assert all(np.allclose(written[name], values, rtol=1e-3) for name, values in new.items())
-    assert not target.with_suffix(".part").exists()
+    new = {"blk.1.attn_q.weight": np.full((64, 64), 0.5, np.float32), HEAD_NORM: np.full(64, 2, np.float32)}
+    before = open_gguf(tiny)
+    write_gguf(before, target, new, "a template")
+    after = open_gguf(target)
+    changed = {"tokenizer.chat_template", "GGUF.kv_count"}
+    assert before.fields.keys() == after.fields.keys()
+    assert all(
+        after.fields[key].contents() == field.contents() for key, field in before.fields.items() if key not in changed
+    )
+    old = {tensor.name: tensor for tensor in before.tensors}
+    for tensor in after.tensors:
+        if tensor.name in new:
+            assert np.allclose(dequantize(tensor.data, tensor.tensor_type), new[tensor.name], rtol=1e-3)
+        else:
+            assert np.array_equal(tensor.data, old[tensor.name].data)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.gguf"]
 
 
-def test_numpy_and_llama_cpp_agree_on_the_next_token(provider):
-    model = read_gguf(base_gguf())
+def test_numpy_and_llama_cpp_agree_on_the_next_token():
+    model = read_model(open_gguf(base_gguf()))
     call = Call("m", [{"role": "user", "content": "The capital of France is"}], {"max_tokens": 1}, None, None)
-    with provider._pool.lease(None) as engine:
-        prompt = finetune.chat_tokens(call.messages, engine.tokenize, default_system=True)
-        [last] = freeze(model, [prompt], model.shape.layers)
-        h = last[-1]
-        logits = (h / np.sqrt((h * h).mean() + 1e-5) * model.tensors[HEAD_NORM]) @ model.tensors[EMBEDDING].T
-        [reply] = provider.complete([call])
-        assert engine.tokenize(reply.text) == [int(logits.argmax())]
-
-
-@pytest.mark.slow
-def test_a_training_lowers_the_loss_and_its_model_answers_with_a_label(provider, tmp_path):
-    tickets = [json.loads(line) for line in EXAMPLES.read_text().splitlines()][::3]
-    rows = [(ticket["request"], ticket["category"]) for ticket in tickets]
-    said: list[Advance] = []
-    trained = provider.finetune(job(tmp_path, rows, said.append, rows[:2], epochs=6))
-    facts = json.loads((tmp_path / "training.json").read_text())
-    assert facts["losses"] == sorted(facts["losses"], reverse=True)
-    assert trained.training_loss == facts["losses"][-1] < 0.5
-    assert trained.validation_loss == facts["validation_losses"][-1]
-    shares = [now.share for now in said]
-    assert shares == sorted(shares) and shares[0] > 0 and shares[-1] <= 1
-    calls = [Call("m", [{"role": "user", "content": text}], {"max_tokens": 24}, None, tmp_path) for text, _ in rows]
-    answers = provider.complete(calls)
-    assert {answer.text for answer in answers} <= {ticket["category"] for ticket in tickets}
-    assert answers[0].served_by.startswith("gguf:SmolLM2-135M-Instruct-Q4_1+light-")
+    provider = GgufProvider()
+    prompt = chat_tokens(call.messages, provider._tokens, default_system=True)
+    [last] = freeze(model, [prompt], model.shape.layers)
+    h = last[-1]
+    logits = (h / np.sqrt((h * h).mean() + 1e-5) * model.tensors[HEAD_NORM]) @ model.tensors[EMBEDDING].T
+    [reply] = provider.complete([call])
+    assert provider._tokens(reply.text) == [int(logits.argmax())]
+    provider.close()

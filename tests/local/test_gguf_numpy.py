@@ -5,8 +5,8 @@ import pytest
 
 from cortex_distill.local.providers.gguf.llama_numpy import Shape
 from cortex_distill.local.providers.gguf.optimise import EMBEDDING, HEAD_NORM, Adam, Row, batch_loss, freeze
-from cortex_distill.local.providers.gguf.train import _by_tokens
 from cortex_distill.local.providers.gguf.weights import Model
+from cortex_distill.local.providers.training.schedule import by_tokens
 
 SHAPE = Shape(layers=2, heads=4, kv_heads=2, width=16, epsilon=1e-5, rope_base=10_000.0)
 KINDS = ["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"]
@@ -81,7 +81,7 @@ def test_adam_finds_the_lowest_point():
 
 
 def test_batches_stay_within_the_token_limit_and_lose_nobody():
-    sizes = [3, 4, 4, 9, 10, 30]
-    parts = list(_by_tokens(sizes, lambda size: size, 20))
-    assert [size for part in parts for size in part] == sizes
+    sizes = [10, 3, 9, 4, 30, 4]
+    parts = list(by_tokens(sizes, lambda size: size, 20))
+    assert [size for part in parts for size in part] == sorted(sizes)
     assert all(len(part) * max(part) <= 20 or len(part) == 1 for part in parts)

@@ -104,6 +104,9 @@ def test_a_tuned_model_is_served_by_who_trained_it_even_after_the_route_has_chan
     other = provider_of(written("[[models]]\nname = 'nothing'\nprovider = 'simulated'"))
     [answer] = other.complete([ask("DB.S.TUNED", "the shoe is too small", folder)])
     assert (answer.text, answer.served_by) == ("Size", "simulated:classifier")
+    other.finetune(Training("llama3.1-8b", rows, [], 1, folder, lambda now: None))  # cut off, and taken up again
+    with pytest.raises(CallError, match="nobody"):
+        other.finetune(Training("llama3.1-8b", rows, [], 1, tmp_path, lambda now: None))
 
 
 def test_sql_tells_who_would_answer(written, tmp_path):

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
-from duckdb.func import ARROW, SPECIAL
 
 from cortex_distill.local.cortex import calls
 from cortex_distill.local.cortex.answers import Answers
@@ -22,7 +21,7 @@ from cortex_distill.local.cortex.response_format import check_openai
 from cortex_distill.local.faults import Refused
 from cortex_distill.local.providers import Call, CallError, Provider
 from cortex_distill.local.session.journal import Journal
-from cortex_distill.local.sql.json_lenient import NotJson, parse
+from cortex_distill.local.sql.arrow_functions import define
 
 _TEXT = "VARCHAR"
 
@@ -47,8 +46,8 @@ class Cortex:
 
     def register(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Make the functions known to every connection of this DuckDB instance."""
-        _define(duck, calls.CALL, self.call, [_TEXT] * 4, _TEXT)
-        _define(duck, calls.TOKENS, self.tokens, [_TEXT] * 3, _TEXT)
+        define(duck, calls.CALL, self.call, [_TEXT] * 4, _TEXT)
+        define(duck, calls.TOKENS, self.tokens, [_TEXT] * 3, _TEXT)
 
     def call(self, models: pa.Array, prompts: pa.Array, settings: pa.Array, lanes: pa.Array) -> pa.Array:
         """One cell per row; all rows of the batch go to the provider together. NULL asks nobody."""
@@ -141,60 +140,3 @@ def _name(text: str) -> Any:
 @lru_cache(maxsize=256)
 def _settings(text: str) -> calls.Settings:
     return calls.Settings(**json.loads(text))
-
-
-def register_json(duck: duckdb.DuckDBPyConnection) -> None:
-    """PARSE_JSON, TRY_PARSE_JSON and the object constructors."""
-    _define(duck, "_SF_PARSE_JSON", lambda texts: _parsed(texts, safe=False), [_TEXT], _TEXT, effects=False)
-    _define(duck, "_SF_TRY_PARSE_JSON", lambda texts: _parsed(texts, safe=True), [_TEXT], _TEXT, effects=False)
-    for name, safe in (("_SF_PARSE_JSON_LAST", False), ("_SF_TRY_PARSE_JSON_LAST", True)):
-        _define(duck, name, _last_wins(safe), [_TEXT], _TEXT, effects=False)
-    lists = [f"{_TEXT}[]"] * 2
-    _define(duck, "_SF_OBJECT", lambda keys, values: _objects(keys, values, False), lists, _TEXT, effects=False)
-    _define(
-        duck, "_SF_OBJECT_KEEP_NULL", lambda keys, values: _objects(keys, values, True), lists, _TEXT, effects=False
-    )
-
-
-def _last_wins(safe: bool) -> Callable[[pa.Array], pa.Array]:
-    """A plain function of one argument: DuckDB counts parameters, and takes no partial."""
-    return lambda texts: _parsed(texts, safe=safe, last=True)
-
-
-def _parsed(texts: pa.Array, *, safe: bool, last: bool = False) -> pa.Array:
-    return pa.array([None if text is None else _parse(text, safe, last) for text in texts.to_pylist()], pa.string())
-
-
-def _parse(text: str, safe: bool, last: bool) -> str | None:
-    try:
-        return parse(text, last=last)
-    except NotJson as error:
-        if safe:
-            return None
-        raise Refused(str(error), 100069, "22P02") from error
-
-
-def _objects(keys: pa.Array, values: pa.Array, keep_null: bool) -> pa.Array:
-    return pa.array(
-        [_object(*row, keep_null) for row in zip(keys.to_pylist(), values.to_pylist(), strict=True)], pa.string()
-    )
-
-
-def _object(keys: list[str | None], values: list[str | None], keep_null: bool) -> str:
-    pairs = {key: value for key, value in zip(keys, values, strict=True) if key is not None}
-    cells = (
-        f"{json.dumps(key, ensure_ascii=False)}:{value or 'null'}" for key, value in pairs.items() if value or keep_null
-    )
-    return "{" + ",".join(cells) + "}"
-
-
-def _define(
-    duck: duckdb.DuckDBPyConnection,
-    name: str,
-    function: Callable[..., Any],
-    takes: list[Any],
-    gives: str,
-    effects: bool = True,
-) -> None:
-    """`effects`: DuckDB neither folds, repeats nor leaves out a call."""
-    duck.create_function(name, function, takes, gives, type=ARROW, null_handling=SPECIAL, side_effects=effects)

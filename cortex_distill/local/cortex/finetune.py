@@ -1,9 +1,7 @@
-"""FINETUNE: the SQL function, and the jobs that it starts, trained one at a time in the background."""
+"""FINETUNE: the SQL function, the models that its jobs make, and DROP MODEL."""
 
 import json
-import queue
 import shutil
-import threading
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,12 +15,12 @@ from cortex_distill.local.cortex.names import Name, resolved
 from cortex_distill.local.cortex.show_models import DROP
 from cortex_distill.local.cortex.tuning_data import TuningData
 from cortex_distill.local.cortex.tuning_order import Order, error, order_of
-from cortex_distill.local.cortex.tuning_store import ENDED, Job, TuningStore, described, shown
-from cortex_distill.local.faults import Refused, as_refused
-from cortex_distill.local.providers import Advance, CallError, Cancelled, Provider, Trained, Training
+from cortex_distill.local.cortex.tuning_queue import TuningQueue
+from cortex_distill.local.cortex.tuning_store import Job, TuningStore, described, shown
+from cortex_distill.local.faults import Refused
+from cortex_distill.local.providers import Provider
 from cortex_distill.local.session.journal import Journal
 
-_WITHOUT_VALIDATION = 10  # every tenth row validates if the statement names no validation rows
 _OPERATIONS = {"CREATE": (4, 6), "SHOW": (1, 1), "DESCRIBE": (2, 2), "CANCEL": (2, 2)}
 
 
@@ -30,12 +28,8 @@ class Jobs:
     """All fine-tuning jobs of one engine."""
 
     def __init__(self, store: TuningStore, provider: Provider, folder: Path, data: TuningData) -> None:
-        self._store, self._provider, self._folder, self._data = store, provider, folder, data
-        self._starting = threading.Lock()
-        self._stopped: set[str] = set()
-        self._closing = threading.Event()
-        self._queue: queue.Queue[Order | None] = queue.Queue()
-        self._worker: threading.Thread | None = None
+        self._store, self._folder, self._data = store, folder, data
+        self._queue = TuningQueue(store, provider, folder, data)
 
     def register(self, duck: duckdb.DuckDBPyConnection, journal: Journal) -> None:
         """Make FINETUNE known to DuckDB."""
@@ -88,14 +82,15 @@ class Jobs:
 
     def unfinished(self) -> int:
         """How many jobs wait or run."""
-        return len(self._store.select("NOT list_contains(?, status)", [list(ENDED)]))
+        return len(self._store.unfinished())
+
+    def resume(self) -> None:
+        """Take up the jobs that an engine before this one left. The engine must be able to run statements."""
+        self._queue.resume()
 
     def close(self, patience: float = 10.0) -> None:
-        """Cancel what runs and wait for it, a while."""
-        self._closing.set()
-        self._queue.put(None)
-        if self._worker is not None:
-            self._worker.join(patience)
+        """Stop what runs and wait for it, a while; the next engine on the folder goes on with it."""
+        self._queue.close(patience)
 
     def _create(self, order: Order) -> str:
         if not self._store.has_schema(order.model):
@@ -104,58 +99,13 @@ class Jobs:
         for query in filter(None, (order.train_query, order.validation_query)):
             self._data.check(query, order.home)
         self._store.add(order)
-        self._queue.put(order)
-        with self._starting:
-            if self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="cortex-finetune", daemon=True)
-                self._worker.start()
+        self._queue.add(order)
         return order.id
 
-    def _work(self) -> None:
-        while (order := self._queue.get()) is not None and not self._closing.is_set():
-            if order.id not in self._stopped:
-                self._run(order)
-
-    def _run(self, order: Order) -> None:
-        try:
-            self._store.update(order.id, status="IN_PROGRESS")
-            trained = self._train(order)
-        except Cancelled:
-            return  # CANCEL wrote the status; an engine that closes leaves the job to the next one's notice
-        except Exception as fault:  # noqa: BLE001  whatever a provider or a query raises is this job's error, not the engine's
-            refused = as_refused(fault)
-            text = refused.message if refused else f"{type(fault).__name__}: {fault}"
-            self._store.end(order.id, "ERROR", error=text)
-            return
-        losses = {"training_loss": trained.training_loss, "validation_loss": trained.validation_loss}
-        self._store.end(order.id, "SUCCESS", progress=1.0, trained_tokens=trained.trained_tokens, **losses)
-
-    def _train(self, order: Order) -> Trained:
-        train = self._data.rows(order.train_query, order.home, order.most_rows)
-        if order.validation_query:
-            validation = self._data.rows(order.validation_query, order.home, order.most_rows)
-        else:
-            validation = train[_WITHOUT_VALIDATION - 1 :: _WITHOUT_VALIDATION]
-            train = [row for place, row in enumerate(train, 1) if place % _WITHOUT_VALIDATION]
-        if not train:
-            raise CallError("the training query returned no row with a prompt and a completion")
-        folder = self._folder / order.id
-        folder.mkdir(parents=True)
-
-        def progress(now: Advance) -> None:
-            if self._closing.is_set() or order.id in self._stopped:
-                raise Cancelled(order.id)
-            self._store.update(order.id, progress=min(max(now.share, 0.0), 1.0))
-
-        return self._provider.finetune(
-            Training(order.base_model, train, validation, order.max_epochs, folder, progress)
-        )
-
     def _cancel(self, job: Job) -> str:
-        if job["status"] in ENDED:
-            raise error(f"job {job['id']} has ended with status {job['status']}")
-        self._stopped.add(job["id"])
-        self._store.end(job["id"], "CANCELLED")
+        if not self._store.end(job["id"], "CANCELLED"):
+            raise error(f"job {job['id']} has ended with status {self._job(job['id'])['status']}")
+        self._queue.stop(job["id"])
         return f"Canceled Cortex Fine-tuning job: {job['id']}"
 
     def _job(self, job_id: Any) -> Job:

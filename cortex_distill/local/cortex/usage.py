@@ -30,7 +30,7 @@ CREATE OR REPLACE VIEW SNOWFLAKE.ACCOUNT_USAGE.CORTEX_FINE_TUNING_USAGE_HISTORY 
     SELECT date_trunc('hour', make_timestamptz(finished_on * 1000)) AS START_TIME,
         date_trunc('hour', make_timestamptz(finished_on * 1000)) + INTERVAL 1 HOUR AS END_TIME,
         base_model AS MODEL_NAME, NULL::DOUBLE AS TOKEN_CREDITS, SUM(trained_tokens)::BIGINT AS TOKENS
-    FROM SNOWFLAKE.CORTEX.JOBS WHERE trained_tokens IS NOT NULL GROUP BY ALL;
+    FROM SNOWFLAKE.CORTEX.JOBS WHERE status = 'SUCCESS' GROUP BY ALL;
 """
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from cortex_distill.errors import SetupError
 from cortex_distill.local.providers import NEVER, Answer, Call, CallError, Heard, Provider, Trained, Training, nobody
@@ -49,9 +49,14 @@ class Router:
         return [answers[place] for place in range(len(calls))]
 
     def finetune(self, job: Training) -> Trained:
-        """Train with the provider of the base model, which will serve the result, too."""
-        route = self._route(job.base_model)
-        (job.folder / MADE_BY).write_text(route.model_dump_json(), "utf-8")
+        """Train with the provider of the base model, which will serve the result, too; a job that is taken up again
+        stays with the one that began it."""
+        made_by = job.folder / MADE_BY
+        try:
+            route = _ROUTE.validate_json(made_by.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            route = self._route(job.base_model)
+            made_by.write_text(route.model_dump_json(), "utf-8")
         return self._provider(route)[1].finetune(job)
 
     def count_tokens(self, text: str, model: str = "") -> int:

@@ -41,13 +41,18 @@ class Attention(NamedTuple):
     mixed: Array  # B T W, before the output projection
 
 
-class Saved(NamedTuple):
-    """What the backward pass of a layer needs."""
+class Mixed(NamedTuple):
+    """What the backward pass of a layer's first half needs."""
 
     h: Array
     x: Array
     x_scale: Array
     attention: Attention
+
+
+class Fed(NamedTuple):
+    """What the backward pass of a layer's second half needs."""
+
     middle: Array
     y: Array
     y_scale: Array
@@ -114,34 +119,41 @@ def attend_back(d_mixed: Array, a: Attention, shape: Shape, angles: tuple[Array,
     return _merge(rotate(dq, cos, -sin)), _merge(rotate(dk, cos, -sin)), _merge(dv)
 
 
-def layer(h: Array, w: Weights, shape: Shape, angles: tuple[Array, Array]) -> tuple[Array, Saved]:
-    """One layer: attention, then the gated feed-forward part, each added to what came in."""
+def mix(h: Array, w: Weights, shape: Shape, angles: tuple[Array, Array]) -> tuple[Array, Mixed]:
+    """The first half of a layer: attention, added to what came in."""
     x, x_scale = rms_norm(h, w["attn_norm"], shape.epsilon)
     attention = attend(x, w, shape, angles)
-    middle = h + _linear(attention.mixed, w["attn_output"])
+    return h + _linear(attention.mixed, w["attn_output"]), Mixed(h, x, x_scale, attention)
+
+
+def feed(middle: Array, w: Weights, shape: Shape) -> tuple[Array, Fed]:
+    """The second half: the gated feed-forward part, added to what came in. Each position is on its own."""
     y, y_scale = rms_norm(middle, w["ffn_norm"], shape.epsilon)
     gate, up = _linear(y, w["ffn_gate"]), _linear(y, w["ffn_up"])
-    out = middle + _linear(gate * _sigmoid(gate) * up, w["ffn_down"])
-    return out, Saved(h, x, x_scale, attention, middle, y, y_scale, gate, up)
+    return middle + _linear(gate * _sigmoid(gate) * up, w["ffn_down"]), Fed(middle, y, y_scale, gate, up)
 
 
-def layer_back(
-    d_out: Array, w: Weights, s: Saved, shape: Shape, angles: tuple[Array, Array]
-) -> tuple[Array, dict[str, Array]]:
-    """Gradient of the layer's input, and of each of its weights by the weight's name."""
-    g: dict[str, Array] = {}
-    sig = _sigmoid(s.gate)
-    dz = _linear_back("ffn_down", d_out, s.gate * sig * s.up, w, g)
-    d_gate = dz * s.up * sig * (1 + s.gate * (1 - sig))
-    dy = _linear_back("ffn_gate", d_gate, s.y, w, g) + _linear_back("ffn_up", dz * s.gate * sig, s.y, w, g)
-    d_middle, g["ffn_norm"] = rms_norm_back(dy, s.middle, s.y_scale, w["ffn_norm"])
-    d_middle += d_out
+def mix_back(
+    d_middle: Array, w: Weights, s: Mixed, shape: Shape, angles: tuple[Array, Array], g: dict[str, Array]
+) -> Array:
+    """Gradient of the first half's input; those of its weights go into `g` by name."""
     d_mixed = _linear_back("attn_output", d_middle, s.attention.mixed, w, g)
     dq, dk, dv = attend_back(d_mixed, s.attention, shape, angles)
     dx = _linear_back("attn_q", dq, s.x, w, g)
     dx += _linear_back("attn_k", dk, s.x, w, g) + _linear_back("attn_v", dv, s.x, w, g)
     dh, g["attn_norm"] = rms_norm_back(dx, s.h, s.x_scale, w["attn_norm"])
-    return dh + d_middle, g
+    return dh + d_middle
+
+
+def feed_back(d_out: Array, w: Weights, s: Fed, g: dict[str, Array]) -> Array:
+    """Gradient of the second half's input; those of its weights go into `g` by name."""
+    sig = _sigmoid(s.gate)
+    open_gate = s.gate * sig
+    dz = _linear_back("ffn_down", d_out, open_gate * s.up, w, g)
+    d_gate = dz * s.up * sig * (1 + s.gate * (1 - sig))
+    dy = _linear_back("ffn_gate", d_gate, s.y, w, g) + _linear_back("ffn_up", dz * open_gate, s.y, w, g)
+    d_middle, g["ffn_norm"] = rms_norm_back(dy, s.middle, s.y_scale, w["ffn_norm"])
+    return d_middle + d_out
 
 
 def _linear(x: Array, weight: Array) -> Array:
