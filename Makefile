@@ -8,7 +8,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train demo demo-fast test check schema lock clean
+.PHONY: help install install-train demo demo-fast ablation test check schema lock clean
 
 help:  ## Show the targets
 	@echo "cortex-distill: make <target>"
@@ -30,6 +30,9 @@ demo: install  ## Run configs/support_tickets.yaml on this machine with a small 
 
 demo-fast: install  ## The same with simulated models (under a minute; the figures mean nothing)
 	DISTILL_MODELS=simulated $(BIN)/distill run $(CONFIG)
+
+ablation: install  ## After demo: does the student learn more from its tickets, from the written examples, or from both?
+	$(BIN)/distill ablate $(CONFIG)
 
 test: install  ## Everything that CI runs: lint, types, tests
 	$(BIN)/ruff check .

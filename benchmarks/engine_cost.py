@@ -34,10 +34,12 @@ class Sleeper:
     def complete(self, calls, stop=None, heard=None):
         started = time.perf_counter()
         answers = []
-        for call in calls:
+        for place, call in enumerate(calls):
             time.sleep(SECONDS_PER_CALL)
             answers.append(Answer(f"reply to {call.messages[0]['content']}", 9, 5, "sleeper"))
-        self.seconds += time.perf_counter() - started
+            self.seconds += time.perf_counter() - started
+            heard(place, answers[-1])  # which is the engine's work, not the model's
+            started = time.perf_counter()
         return answers
 
     def finetune(self, job):
@@ -45,6 +47,9 @@ class Sleeper:
 
     def count_tokens(self, text: str, model: str = "") -> int:
         return len(text.split())
+
+    def served_by(self, model: str) -> str:
+        return "sleeper"
 
     def close(self) -> None:
         """Nothing to release."""

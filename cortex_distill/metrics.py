@@ -42,14 +42,24 @@ class Verdict(NamedTuple):
     p_value: float  # exact McNemar, Holm-corrected over all pairs that were tested together
 
     @property
+    def is_shown(self) -> bool:
+        """Whether the two differ beyond chance."""
+        return self.p_value < SIGNIFICANT
+
+    @property
     def text(self) -> str:
         """One sentence, which calls no winner inside the noise."""
         beside = f"{self.only_first} rows only {self.first} got right, {self.only_second} only {self.second}"
-        figures = f"n = {self.rows}; {beside}; exact McNemar p = {self.p_value:.3f}"
-        if self.p_value >= SIGNIFICANT:
+        figures = f"n = {self.rows}; {beside}; exact McNemar p {p_text(self.p_value)}"
+        if not self.is_shown:
             return f"no difference shown between {self.first} and {self.second} ({figures})"
         better, worse = (self.first, self.second) if self.only_first > self.only_second else (self.second, self.first)
         return f"{better} is better than {worse} ({figures})"
+
+
+def p_text(p_value: float) -> str:
+    """`= 0.031`, or `< 0.001` where three digits would say nothing."""
+    return "< 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
 
 
 def wilson_interval(correct: int, n: int) -> Interval:

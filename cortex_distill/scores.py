@@ -46,6 +46,15 @@ class Score(NamedTuple):
         return f"{self.accuracy:.2f} ({self.interval.low:.2f}–{self.interval.high:.2f})"
 
 
-def ranked(scores: Iterable[Score]) -> list[Score]:
-    """By evaluation set, role and variant, in the orders above."""
-    return sorted(scores, key=lambda s: (SETS.index(s.evaluation_set), ROLES.index(s.role), s.variant))
+def ranked(scores: Iterable[Score], variants: Sequence[str]) -> list[Score]:
+    """By evaluation set, role and variant, in the orders above and that of the file; `tuned` comes last."""
+    places = {name: place for place, name in enumerate(variants)}
+    return sorted(
+        scores,
+        key=lambda s: (
+            SETS.index(s.evaluation_set),
+            ROLES.index(s.role),
+            places.get(s.variant, len(places)),
+            s.variant,
+        ),
+    )

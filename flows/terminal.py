@@ -15,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cortex_distill.errors import StepError
+from cortex_distill.metrics import p_text
+from cortex_distill.programs import typed
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 console = Console(width=None if sys.stdout.isatty() else 120)
 SECONDS_BETWEEN_LINES = 15.0
+_NEXT = {
+    ("distill", "show"): "every run in EXPERIMENTS",
+    ("prefect", "server start"): "then http://127.0.0.1:4200/v2/artifacts: the report",
+}
 
 
 @contextmanager
@@ -86,16 +92,18 @@ def show_summary(summary: Summary) -> None:
     if summary.holdout_about:
         console.print(Text(f"  holdout: {summary.holdout_about}", style="dim"))
     console.print(Text(f"  {summary.training}", style="dim"))
-    console.print("\n[bold]A/B[/bold]: the prompts on the same rows")
-    for compared in summary.compared:
-        console.print(Text(f"  {compared.role}, {compared.evaluation_set}: {compared.verdict.text}"))
+    console.print(
+        f"\n[bold]A/B[/bold]: the prompts on the same rows ({summary.best_set}), exact McNemar, Holm-corrected"
+    )
+    for line in _verdicts(summary):
+        console.print(Text(f"  {line}"))
     console.print(f"\n[bold]Tickets[/bold]: {_funnel(summary)}")
+    if summary.judge_can_tell:
+        console.print(Text(f"Judge: {summary.judge_check}"))
     console.print(_calls(summary))
     console.print(f"\nrun {summary.run_id}", highlight=False)
-    console.print("  distill show                       every run in EXPERIMENTS", highlight=False)
-    console.print(
-        "  prefect server start               then http://127.0.0.1:4200/v2/artifacts: the report", highlight=False
-    )
+    for command, meaning in _NEXT.items():
+        console.print(f"  {typed(command[0]) + ' ' + command[1]:<33}  {meaning}", highlight=False, soft_wrap=True)
 
 
 def _plain(title: str, columns: list[tuple[str, str]]) -> Table:
@@ -126,6 +134,15 @@ def _results(summary: Summary) -> Table:
     table.caption = "F1: macro; off list: answers that name no category; silent: no answer"
     table.caption_justify = "left"
     return table
+
+
+def _verdicts(summary: Summary) -> Iterator[str]:
+    """On the most trustworthy set: a line for each difference that is shown, one per role for all that are not."""
+    for role in dict.fromkeys(compared.role for compared in summary.compared):
+        mine = [c.verdict for c in summary.compared if (c.role, c.evaluation_set) == (role, summary.best_set)]
+        yield from (f"{role}: {verdict.text}" for verdict in mine if verdict.is_shown)
+        if same := [f"{one.first}/{one.second} (p {p_text(one.p_value)})" for one in mine if not one.is_shown]:
+            yield f"{role}: no difference shown: {', '.join(same)}"
 
 
 def _funnel(summary: Summary) -> str:
@@ -183,7 +200,8 @@ def show_experiments(session: Session, run_id: str | None, last: int) -> None:
     rows = execute(session, experiments_sql(run_id, last))
     if not rows:
         wanted = f"a run that begins with '{run_id}'" if run_id else "a run"
-        raise StepError(f"EXPERIMENTS has no row of {wanted}; start one with: distill run configs/support_tickets.yaml")
+        start = f"{typed('distill')} run configs/support_tickets.yaml"
+        raise StepError(f"EXPERIMENTS has no row of {wanted}; start one with: {start}")
     columns = [("run", ""), ("experiment", ""), ("set", ""), ("model", ""), ("prompt", ""), ("answered by", "")]
     table = _plain("EXPERIMENTS", [*columns, ("n", "right"), ("accuracy (95 %)", "right"), ("at", "right")])
     previous = None

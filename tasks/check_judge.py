@@ -13,7 +13,7 @@ from typing import NamedTuple
 from prefect import task
 
 from cortex_distill.ledger import Ask, Asked
-from cortex_distill.metrics import SIGNIFICANT, Pair, verdicts
+from cortex_distill.metrics import SIGNIFICANT, Pair, p_text, verdicts
 from cortex_distill.prompts import to_sql
 from cortex_distill.replies import first_object_sql
 from cortex_distill.run import Run
@@ -42,7 +42,7 @@ class JudgeCheck(NamedTuple):
         verdict = "it can tell" if self.can_tell else "it is not shown to tell right from wrong"
         return (
             f"of {self.rows} labelled requests the judge keeps {self.own} under their own category and {self.other}"
-            f" under another one (exact McNemar p = {self.p_value:.3f}): {verdict}"
+            f" under another one (exact McNemar p {p_text(self.p_value)}): {verdict}"
         )
 
 

@@ -55,7 +55,7 @@ def count_scores(run: Run) -> list[Score]:
         run.id,
     )
     scores = [_score(row, cells[row[0], row[2], row[3]]) for row in counted]
-    return ranked(scores)
+    return ranked(scores, list(run.config.prompts))
 
 
 def _score(row: Sequence[Any], confusion: Confusion) -> Score:

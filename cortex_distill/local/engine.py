@@ -12,7 +12,8 @@ from snowflake.connector import SnowflakeConnection
 
 from cortex_distill.errors import SetupError
 from cortex_distill.local.cortex import served_by, usage
-from cortex_distill.local.cortex.answering import Cortex, register_json
+from cortex_distill.local.cortex.answering import Cortex
+from cortex_distill.local.cortex.answers import Answers
 from cortex_distill.local.cortex.finetune import Jobs
 from cortex_distill.local.cortex.tuning_data import TuningData
 from cortex_distill.local.cortex.tuning_store import TuningStore
@@ -23,10 +24,10 @@ from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.journal import Journal, Statement
 from cortex_distill.local.session.locks import Locks
 from cortex_distill.local.session.temporary import PREFIX
-from cortex_distill.local.sql import json_tree, noted
-from cortex_distill.local.sql.cursor import Result
+from cortex_distill.local.sql import json_functions, json_tree, noted
 from cortex_distill.local.stages.stages import forget_sessions
 from cortex_distill.local.wire.protocol import Protocol
+from cortex_distill.local.wire.results import Result
 from cortex_distill.local.wire.transport import in_process
 
 OWN_FILE = "_cortex.db"  # jobs and models; attached as database SNOWFLAKE
@@ -84,8 +85,9 @@ class Engine:
         return self._jobs.unfinished()
 
     def end(self, statement: Statement, result: Result | None, error: Refused | None) -> None:
-        """A statement is over: what it used of models is written down."""
+        """A statement is over: what it used of models is written down, what it needed is forgotten."""
         ended, asked = self.journal.end(statement, result, error), statement.asked
+        self._answers.end(statement, succeeded=result is not None)
         statement.usage.write(self._instance.duck_conn, (statement.id, asked.role, asked.tag), ended)
 
     def close(self) -> None:
@@ -96,6 +98,7 @@ class Engine:
         self.protocol.close()
         self._jobs.close()
         self.provider.close()
+        self._answers.close()
         self._instance.duck_conn.close()
 
     def _attach(self, duck: duckdb.DuckDBPyConnection) -> None:
@@ -119,7 +122,7 @@ class Engine:
             duck.execute(f'DROP SCHEMA "{database}"."{schema}" CASCADE')
 
     def _define(self, duck: duckdb.DuckDBPyConnection) -> None:
-        register_json(duck)
+        json_functions.register(duck)
         json_tree.register(duck)
         for name in ("macros.sql", "macros_json.sql"):
             duck.execute(resources.files("cortex_distill.local.sql").joinpath(name).read_text("utf-8"))
@@ -128,7 +131,8 @@ class Engine:
         duck.execute(usage.CREATE)
         served_by.register(duck, self.provider, self._jobs.find)
         history.register(duck, self.journal)
-        Cortex(self.provider, self._jobs.find, self.journal).register(duck)
+        self._answers = Answers(self.provider, self.home)
+        Cortex(self.provider, self._answers, self._jobs.find, self.journal).register(duck)
 
 
 def _literal(path: Path) -> str:

@@ -36,8 +36,8 @@ def test_a_real_model_goes_through_every_step(prefect_server, write, home, tmp_p
 
     assert [stage.tickets for stage in summary.stages[:2]] == [9, 9]
     served = {score.role: score.served_by for score in summary.scores}
-    assert served["teacher"] == served["base student"] == "gguf:SmolLM2-135M-Instruct-Q4_1"
-    assert served["tuned student"].startswith("gguf:SmolLM2-135M-Instruct-Q4_1+light-")
+    assert served["teacher"] == served["base student"] == "gguf:SmolLM2-135M-Instruct-Q4_1-as-Q8_0"
+    assert served["tuned student"].startswith("gguf:SmolLM2-135M-Instruct-Q4_1-as-Q8_0+light-")
     (tuned,) = (s for s in summary.scores if s.role == "tuned student" and s.evaluation_set == "holdout")
     assert tuned.off_list + tuned.unanswered < tuned.n  # six rows are enough to learn what a label looks like
     assert "no figure here is Cortex's" in summary.warnings[0]

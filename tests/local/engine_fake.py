@@ -13,9 +13,12 @@ class FakeProvider:
     def __init__(self):
         self._lock = threading.Lock()
         self.closed = False
+        self.lives = 0
         self.reset()
 
     def reset(self):
+        """As new: somebody else, who owes no answer to what failed before."""
+        self.lives += 1
         self.calls = []
         self.jobs = []
         self.reply = lambda call: f"echo {call.messages[-1]['content']}"
@@ -56,7 +59,7 @@ class FakeProvider:
         return len(text.split())
 
     def served_by(self, model):
-        return f"fake:{model}"
+        return f"fake:{model} {self.lives}"
 
     def close(self):
         self.closed = True

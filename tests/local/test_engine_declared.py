@@ -55,12 +55,16 @@ def test_rows_are_counted_without_deleted_ones(rows):
     "CREATE VIEW mixed AS SELECT 1 AS a": "differs from Mixed only by case",
     "DROP TABLE mixed": "does not exist or not authorized",
     'ALTER TABLE "Mixed" ADD PRIMARY KEY (a)': "not supported",
+    'ALTER TABLE "Mixed" RENAME TO elsewhere.t': "a move to another schema",
+    'ALTER TABLE "Other" RENAME TO mixed': "differs from Mixed only by case",
+    'ALTER TABLE "Mixed" SWAP WITH "Other"': "not supported",
     "INSERT INTO \"Mixed\" VALUES (1, 'abc')": "100078",
     "DESCRIBE VIEW INFORMATION_SCHEMA.TABLES": "not supported",
     "SHOW UNIQUE KEYS": "not supported",
 }.items())  # fmt: skip
 def test_what_duckdb_would_mistake_is_refused(rows, statement, words):
     rows('CREATE TABLE "Mixed" (a INT, b VARCHAR(2))')
+    rows('CREATE TABLE "Other" (a INT)')
     with pytest.raises(Exception, match=words):
         rows(statement)
     assert rows('SELECT COUNT(*) FROM "Mixed"') == [(0,)]
@@ -82,10 +86,57 @@ def test_a_statement_says_what_it_did(rows, statement, told):
     rows('INSERT INTO "Mixed" VALUES (1)')  # no key is enforced
 
 
-def test_a_renamed_column_stays_the_primary_key(rows):
+def test_a_renamed_column_keeps_key_length_and_comment(rows):
     rows(DECLARED)
     rows("ALTER TABLE t RENAME COLUMN a TO z")
-    assert shown(rows)[2] == ["Z"]
+    rows("ALTER TABLE t RENAME COLUMN b TO y")
+    described, _, key = shown(rows)
+    assert described == [("Z", "NUMBER(38,0)", "N", "Y", None), ("Y", "VARCHAR(3)", "Y", "N", "it's short")]
+    assert key == ["Z"]
+    with pytest.raises(Exception, match="String 'abcd' is too long"):
+        rows("INSERT INTO t VALUES (2, 'abcd')")
+
+
+@pytest.mark.parametrize("new", ["t", "{schema}.t", "DISTILL.{schema}.t"])
+def test_a_renamed_table_keeps_what_was_declared(rows, schema, new):
+    rows(DECLARED)
+    before = shown(rows)
+    rows("ALTER TABLE t RENAME TO u")
+    rows("CREATE TABLE t (b VARCHAR(9), c INT)")
+    assert shown(rows)[0][0][1] == "VARCHAR(9)"  # nothing of the old one sticks to its name
+    rows("DROP TABLE t")
+    rows(f"ALTER TABLE u RENAME TO {new.format(schema=schema)}")
+    assert shown(rows) == before
+    assert rows(
+        "SELECT character_maximum_length FROM INFORMATION_SCHEMA.COLUMNS"
+        " WHERE table_schema = CURRENT_SCHEMA() AND column_name = 'B'"
+    ) == [(3,)]
+
+
+def test_a_renamed_temporary_table_is_still_seen(rows):
+    rows("CREATE TEMPORARY TABLE t (a VARCHAR(3))")
+    rows("ALTER TABLE t RENAME TO u")
+    rows("INSERT INTO u VALUES ('abc')")
+    assert rows("SELECT a FROM u") == [("abc",)]
+    assert rows("DESCRIBE TABLE u")[0][1] == "VARCHAR(3)"
+
+
+@pytest.mark.parametrize(("gone", "left", "key"), [("c", ["A", "B", "D"], ["A", "B"]), ("a, d", ["B", "C"], [])])
+def test_a_dropped_column_takes_the_key_that_it_is_part_of(rows, gone, left, key):
+    rows("CREATE TABLE t (a VARCHAR(3), b VARCHAR(4), c VARCHAR(5) COMMENT 'c', d INT, PRIMARY KEY (a, b))")
+    rows(f"ALTER TABLE t DROP COLUMN {gone}")
+    rows("ALTER TABLE t ADD COLUMN e VARCHAR COMMENT 'new'")
+    assert [row[0] for row in rows("DESCRIBE TABLE t")] == [*left, "E"]
+    assert [row[4] for row in rows("SHOW PRIMARY KEYS IN TABLE t")] == key
+    assert [row[9] for row in rows("DESCRIBE TABLE t") if row[9]] == (["c", "new"] if "C" in left else ["new"])
+
+
+def test_a_column_with_a_dropped_ones_name_has_its_own_length(rows):
+    rows("CREATE TABLE t (a VARCHAR(3), b INT)")
+    rows("ALTER TABLE t DROP COLUMN a")
+    rows("ALTER TABLE t ADD COLUMN a VARCHAR")
+    rows("INSERT INTO t VALUES (1, 'abcdef')")
+    assert [row[1] for row in rows("DESCRIBE TABLE t")] == ["NUMBER(38,0)", "VARCHAR(16777216)"]
 
 
 def test_a_replaced_table_has_no_lengths_of_the_old_one(rows):
@@ -125,6 +176,14 @@ def test_a_file_with_a_text_that_is_too_long_is_reported(rows, staged):
         rows("COPY INTO t FROM @s")
     ((_, status, parsed, loaded, *_),) = rows("COPY INTO t FROM @s ON_ERROR = CONTINUE")
     assert (status, parsed, loaded) == ("PARTIALLY_LOADED", 3, 2)
+
+
+def test_a_renamed_table_does_not_load_a_file_again(rows, session, staged, tmp_path):
+    rows("COPY INTO t FROM @s TRUNCATECOLUMNS = TRUE")
+    session.file.put(f"file://{tmp_path}/words.csv", "@%t", auto_compress=False)
+    rows("ALTER TABLE t RENAME TO u")
+    assert rows("COPY INTO u FROM @s TRUNCATECOLUMNS = TRUE")[0][0].startswith("Copy executed with 0 files")
+    assert [row[0] for row in rows("LIST @%u")] == ["words.csv"]
 
 
 @pytest.mark.parametrize("option", ["TRUNCATECOLUMNS = TRUE", "ENFORCE_LENGTH = FALSE"])

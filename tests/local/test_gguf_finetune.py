@@ -181,11 +181,10 @@ def test_numpy_and_llama_cpp_agree_on_the_next_token():
     model = read_model(open_gguf(base_gguf()))
     call = Call("m", [{"role": "user", "content": "The capital of France is"}], {"max_tokens": 1}, None, None)
     provider = GgufProvider()
-    with provider._pool.lease(None) as engine:
-        prompt = chat_tokens(call.messages, engine.tokenize, default_system=True)
-        [last] = freeze(model, [prompt], model.shape.layers)
-        h = last[-1]
-        logits = (h / np.sqrt((h * h).mean() + 1e-5) * model.tensors[HEAD_NORM]) @ model.tensors[EMBEDDING].T
-        [reply] = provider.complete([call])
-        assert engine.tokenize(reply.text) == [int(logits.argmax())]
+    prompt = chat_tokens(call.messages, provider._tokens, default_system=True)
+    [last] = freeze(model, [prompt], model.shape.layers)
+    h = last[-1]
+    logits = (h / np.sqrt((h * h).mean() + 1e-5) * model.tensors[HEAD_NORM]) @ model.tensors[EMBEDDING].T
+    [reply] = provider.complete([call])
+    assert provider._tokens(reply.text) == [int(logits.argmax())]
     provider.close()

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from snowflake.connector import connect as plain_connect
 from snowflake.connector.errors import DatabaseError
+from snowflake.snowpark import Session
+from snowflake.snowpark.exceptions import SnowparkSQLException
 
 from cortex_distill.errors import SetupError
 from cortex_distill.local import connect
@@ -23,6 +25,7 @@ from cortex_distill.local.service import client, door
 from cortex_distill.local.service.presence import Presence
 from cortex_distill.local.service.server import Service
 from cortex_distill.local.wire import running
+from cortex_distill.local.wire.transport import LocalClient
 from cortex_distill.session import SqlError, execute, open_session
 from cortex_distill.sql import Sql
 from tests.local.engine_fake import FakeProvider
@@ -256,6 +259,17 @@ def test_a_session_of_ours_fails_once_when_its_engine_dies_and_then_goes_on(home
         execute(session, Sql("SELECT a FROM kept"))
     assert failure.value.transient
     assert [tuple(row) for row in execute(session, Sql("SELECT a FROM kept"))] == [(1,)]
+
+
+def test_a_session_whose_engine_is_gone_closes_quietly(tmp_path):
+    with served(tmp_path, FakeProvider()) as service:
+        connection = LocalClient(None, **door.Door(service.port, "LOCAL", service.token).parameters())
+        session = Session.builder.configs({"connection": connection}).create()
+        assert session.sql("SELECT 1").collect()
+    with pytest.raises(SnowparkSQLException, match="390111"):
+        session.sql("SELECT 1").collect()
+    session.close()
+    assert connection.is_closed()
 
 
 def test_a_client_that_dies_does_not_stop_its_statement(home):

@@ -27,8 +27,8 @@ def bytewise(text):
     return [len(MARKS) + byte for byte in text.encode()]
 
 
-def write_tiny(path, *, seed=1, architecture="llama", extra=None, header=None):
-    """Write it. `extra`: more tensors by name; `header`: more keys, all floats or texts."""
+def write_tiny(path, *, seed=1, architecture="llama", extra=None, header=None, template=TUNED_TEMPLATE, kind="Q8_0"):
+    """Write it. `extra`: more tensors by name; `header`: more keys, all floats or texts; `kind` of the matrices."""
     draw = np.random.default_rng(seed)
     writer = GGUFWriter(path, architecture)
     writer.add_name("tiny")
@@ -44,12 +44,12 @@ def write_tiny(path, *, seed=1, architecture="llama", extra=None, header=None):
     writer.add_vocab_size(len(VOCABULARY))
     for key, value in (header or {}).items():
         (writer.add_string if isinstance(value, str) else writer.add_float32)(key, value)
-    _add_tokenizer(writer)
+    _add_tokenizer(writer, template)
     for name, size in {**_sizes(), **(extra or {})}.items():
         spread = {1: 0.02, 2: 0.5 if name == "token_embd.weight" else 0.12}[len(size)]
         values = draw.normal(len(size) == 1, spread, size).astype(np.float32)
-        kind = GGMLQuantizationType.F32 if len(size) == 1 else GGMLQuantizationType.Q8_0
-        writer.add_tensor(name, quantize(values, kind), raw_dtype=kind)
+        stored = GGMLQuantizationType["F32" if len(size) == 1 else kind]
+        writer.add_tensor(name, quantize(values, stored), raw_dtype=stored)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -57,7 +57,7 @@ def write_tiny(path, *, seed=1, architecture="llama", extra=None, header=None):
     return path
 
 
-def _add_tokenizer(writer):
+def _add_tokenizer(writer, template):
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(VOCABULARY)
@@ -66,7 +66,7 @@ def _add_tokenizer(writer):
     writer.add_token_merges(["! !"])  # llama.cpp wants a list with something in it; "!!" is no token
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_chat_template(TUNED_TEMPLATE)
+    writer.add_chat_template(template)
 
 
 def _sizes():

@@ -4,17 +4,16 @@ In:   a function's node of the Snowflake AST, after binds and variables were fil
 Out:  `_cortex_call(model, prompt, settings)` or its kind; settings is a JSON literal, checked here
 """
 
-import json
 import re
 from collections.abc import Callable
 
 from sqlglot import exp
 
 from cortex_distill.local.cortex.arguments import bind, constant, flag, mapping, positional, wrong_arguments
-from cortex_distill.local.cortex.calls import CALL, FINETUNE, TOKENS, Settings, lane, new_id
+from cortex_distill.local.cortex.call_nodes import as_json, engine_call, is_prompt, pair, prompt_object
+from cortex_distill.local.cortex.calls import FINETUNE, TOKENS, Settings, lane, new_id
 from cortex_distill.local.cortex.managed import classification
 from cortex_distill.local.cortex.model_parameters import without_guard
-from cortex_distill.local.cortex.prompts import check_template
 from cortex_distill.local.cortex.response_format import schema_of
 from cortex_distill.local.faults import UNSUPPORTED, Refused, unsupported
 
@@ -44,7 +43,7 @@ def translate(node: exp.Expr, schema_name: str) -> exp.Expr:
     if in_cortex and name in _LEGACY:
         return _LEGACY[name](node, name, schema_name)
     if name == "PROMPT" and node.expressions:
-        return _prompt(node)
+        return prompt_object(node)
     if _EMBEDDING.fullmatch(name):
         raise unsupported(f"the Cortex function {name}: the local engine has no embedding model")
     if in_cortex or _OTHER.fullmatch(name):
@@ -70,7 +69,7 @@ def _complete(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
             raise
         return exp.Null()  # Source: docs: sql-reference/functions/try_complete-snowflake-cortex
     details = options is not None and schema is None
-    return _call(model, prompt, Settings(name, parameters, schema, details, False, schema_name, new_id()))
+    return engine_call(model, prompt, Settings(name, parameters, schema, details, False, schema_name, new_id()))
 
 
 def _ai_complete(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
@@ -78,7 +77,7 @@ def _ai_complete(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     throughput = "provisioned_throughput_id"
     if throughput in given and constant(given[throughput], throughput) is not None:
         raise unsupported("AI_COMPLETE with provisioned throughput")
-    if _is_prompt(given["prompt"]) and (wrong := {"response_format", "show_details"} & given.keys()):
+    if is_prompt(given["prompt"]) and (wrong := {"response_format", "show_details"} & given.keys()):
         raise wrong_arguments(name, f"a PROMPT object together with {min(wrong)}")
     parameters = without_guard(mapping(given, "model_parameters"))
     parameters.pop("response_format", None)  # there it is ignored, says Snowflake's migration page
@@ -86,7 +85,7 @@ def _ai_complete(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     schema = dict(schema_of(form)) if form is not None else None
     details, errors = flag(given, "show_details"), flag(given, "return_error_details")
     settings = Settings(name, parameters, schema, details, errors, schema_name, new_id())
-    return _call(given["model"], given["prompt"], settings, "json" if details or errors or schema else "")
+    return engine_call(given["model"], given["prompt"], settings, "json" if details or errors or schema else "")
 
 
 def _ai_classify(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
@@ -96,14 +95,16 @@ def _ai_classify(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     given = bind(node, name, ("input", "list_of_categories", "config_object", "return_error_details"), 2)
     config = classification(mapping(given, "config_object"), examples=True)
     settings = Settings(name, config, None, False, flag(given, "return_error_details"), schema_name, new_id())
-    return _call(_text(f"{name.lower()}-managed"), _pair(given["input"], given["list_of_categories"]), settings, "json")
+    return engine_call(
+        _text(f"{name.lower()}-managed"), pair(given["input"], given["list_of_categories"]), settings, "json"
+    )
 
 
 def _classify_text(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     text, categories, *rest = positional(node, name, 2, 3)
     config = classification(mapping({"options": rest[0]}, "options") if rest else {}, examples=False)
     settings = Settings(name, config, None, False, False, schema_name, new_id())
-    return _call(_text("ai_classify-managed"), _pair(text, categories), settings, "json")
+    return engine_call(_text("ai_classify-managed"), pair(text, categories), settings, "json")
 
 
 def _ai_filter(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
@@ -112,7 +113,7 @@ def _ai_filter(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
         raise unsupported("AI_FILTER with a file")
     given = bind(node, name, ("input", "return_error_details"), 1)
     settings = Settings(name, {}, None, False, flag(given, "return_error_details"), schema_name, new_id())
-    return _call(_text("ai_filter-managed"), given["input"], settings, "json" if settings.errors else "boolean")
+    return engine_call(_text("ai_filter-managed"), given["input"], settings, "json" if settings.errors else "boolean")
 
 
 def _ai_count_tokens(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
@@ -131,23 +132,23 @@ def _ai_count_tokens(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
         last.replace(exp.Kwarg(this=exp.var("return_error_details"), expression=last.copy()))
     given = bind(node, name, (*names, "return_error_details"), min(len(names), 3))
     model = given.get("model_name", _text("ai_classify-managed"))
-    text = given["input_text"] if "categories" not in given else _pair(given["input_text"], given["categories"])
+    text = given["input_text"] if "categories" not in given else pair(given["input_text"], given["categories"])
     errors, options = flag(given, "return_error_details"), mapping(given, "options")
     options = classification(options, examples=True) if of == "ai_classify" else options
     settings = Settings(name, {"of": of, "options": options}, None, False, errors, schema_name, "")
-    return _call(model, text, settings, "json" if errors else "bigint", TOKENS)
+    return engine_call(model, text, settings, "json" if errors else "bigint", TOKENS)
 
 
 def _count_tokens(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     model, text = positional(node, name, 2, 2)
     settings = Settings(name, {"of": "ai_complete", "options": {}}, None, False, False, schema_name, "")
-    return _call(model, text, settings, "bigint", TOKENS)
+    return engine_call(model, text, settings, "bigint", TOKENS)
 
 
 def _finetune(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
     arguments = positional(node, name, 1, 6)
     padding = [exp.Null() for _ in range(6 - len(arguments))]
-    cells = exp.Anonymous(this="LIST_VALUE", expressions=[*map(_json, arguments), *padding])
+    cells = exp.Anonymous(this="LIST_VALUE", expressions=[*map(as_json, arguments), *padding])
     call = exp.Anonymous(this=FINETUNE, expressions=[cells, _text(schema_name), lane()])
     is_object = arguments[0].is_string and arguments[0].name.upper() in ("SHOW", "DESCRIBE")
     return exp.cast(call, "json") if is_object else call
@@ -156,40 +157,7 @@ def _finetune(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
 def _if_error(node: exp.Expr, name: str, _: str) -> exp.Expr:
     """AI_NULL_IF_ERROR and AI_THROW_IF_ERROR of what return_error_details gave. Source: docs: bcr-2184."""
     (cell,) = positional(node, name, 1, 1)
-    return exp.Anonymous(this=f"_fs_global.main._sf_{name.lower()}", expressions=[_json(cell)])
-
-
-def _prompt(node: exp.Expr) -> exp.Expr:
-    """PROMPT('… {0}', x): an object, which is filled in when the model is called."""
-    template, *arguments = positional(node, "PROMPT", 1, len(node.expressions))
-    if any(argument.find(exp.ToFile) for argument in arguments):
-        raise unsupported("PROMPT with a file")
-    if isinstance(template, exp.Literal):
-        check_template(template.name, len(arguments))
-    filled = exp.Anonymous(this="JSON_ARRAY", expressions=[_json(argument) for argument in arguments])
-    pairs = [_text("template"), _json(template), _text("args"), filled]
-    return exp.Anonymous(this="JSON_OBJECT", expressions=pairs)
-
-
-def _is_prompt(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Anonymous) and node.this == "JSON_OBJECT" and node.expressions[0].name == "template"
-
-
-def _call(model: exp.Expr, prompt: exp.Expr, settings: Settings, result: str = "", function: str = CALL) -> exp.Expr:
-    literal = _text(json.dumps(settings._asdict(), ensure_ascii=False))
-    call = exp.Anonymous(this=function, expressions=[_json(model), _json(prompt), literal])
-    if function == CALL:
-        call.append("expressions", lane())
-    return exp.cast(call, result) if result else call
-
-
-def _pair(*parts: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this="JSON_ARRAY", expressions=[_json(part) for part in parts])
-
-
-def _json(value: exp.Expr) -> exp.Expr:
-    """Any value as one JSON text: tells a string from an array, and evaluates its argument once."""
-    return exp.Anonymous(this="TO_JSON", expressions=[value.copy()])
+    return exp.Anonymous(this=f"_fs_global.main._sf_{name.lower()}", expressions=[as_json(cell)])
 
 
 _AI: dict[str, Translate] = {

@@ -82,5 +82,8 @@ def _document(text: str) -> Any:
         ) from error
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # made once: `dumps` makes one for each value
+
+
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return _ENCODER.encode(value).encode("utf-8", "replace").decode()

@@ -9,6 +9,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING
 
+import duckdb
 from sqlglot import exp
 
 from cortex_distill.local.cortex.catalogue import MODELS
@@ -105,6 +106,14 @@ def _as_models() -> str:
 def _drop(name: str, if_exists: bool, session: "LocalConnection") -> str:
     place = resolved(name, f"{session.database or ''}.{session.schema or ''}")
     return f"""SELECT {DROP}({", ".join(map(_literal, place))}, {if_exists}) AS "status" """
+
+
+def drop_all_of(duck: duckdb.DuckDBPyConnection, database: str, schema: str | None) -> None:
+    """Drop the tuned models of a schema, or of a whole database, that is gone."""
+    there = "database = ? AND schema = coalesce(?, schema)"
+    query = f"SELECT database, schema, model FROM SNOWFLAKE.CORTEX.MODELS WHERE {there}"
+    for place in duck.execute(query, [database, schema]).fetchall():
+        duck.execute(f"SELECT {DROP}(?, ?, ?, true)", list(place))
 
 
 def _literal(text: str) -> str:

@@ -14,7 +14,7 @@ from cortex_distill.local.sql.execute import execute
 
 if TYPE_CHECKING:
     from cortex_distill.local.engine import Engine
-    from cortex_distill.local.sql.cursor import Result
+    from cortex_distill.local.wire.results import Result
 
 _COLUMNS = ("PROMPT", "COMPLETION")
 Pairs = list[tuple[str, str]]

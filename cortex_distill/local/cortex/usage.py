@@ -34,6 +34,10 @@ CREATE OR REPLACE VIEW SNOWFLAKE.ACCOUNT_USAGE.CORTEX_FINE_TUNING_USAGE_HISTORY 
 """
 
 
+class Counted(Answer):
+    """An answer whose tokens stand with an earlier statement, which made it and failed."""
+
+
 class Usage:
     """The tokens of one statement's answered calls. Thread-safe: DuckDB asks for batches side by side."""
 
@@ -42,8 +46,8 @@ class Usage:
         self._tokens: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
 
     def count(self, function: str, model: str, answer: Answer | CallError) -> None:
-        """An answer adds its tokens; a call that failed adds nothing."""
-        if isinstance(answer, Answer):
+        """An answer adds its tokens; a call that failed adds nothing, nor does an answer that was counted before."""
+        if isinstance(answer, Answer) and not isinstance(answer, Counted):
             with self._guard:
                 tokens = self._tokens[function, model]
                 tokens[0] += answer.prompt_tokens

@@ -30,7 +30,7 @@ class Answer(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     served_by: str
-    """Provider and real model, e.g. `gguf:SmolLM2-135M-Instruct-Q4_1`; never the name that was asked for."""
+    """Provider and real model, e.g. `gguf:SmolLM2-135M-Instruct-Q4_1-as-Q8_0`; never the name that was asked for."""
 
 
 Heard = Callable[[int, Answer], None]

@@ -11,7 +11,7 @@ from cortex_distill.local.scripting import blocks
 from cortex_distill.local.scripting.block_values import Rows, Scope, Variable, filled
 from cortex_distill.local.scripting.blocks import Immediate, Piece, Sql
 from cortex_distill.local.session.journal import CURRENT
-from cortex_distill.local.sql.cursor import Result
+from cortex_distill.local.wire.results import Result
 
 Execute = Callable[[str, Sequence[Any]], Result]
 GLOBALS = ("SQLROWCOUNT", "SQLFOUND", "SQLNOTFOUND", "ACTIVITY_COUNT")

@@ -13,7 +13,7 @@ from cortex_distill.local.scripting.block_evaluate import GLOBALS, Evaluator, Ex
 from cortex_distill.local.scripting.block_values import Row, Rows, Scope, Variable, filled
 from cortex_distill.local.scripting.blocks import Immediate, Node, Piece, Sql
 from cortex_distill.local.session.journal import CURRENT
-from cortex_distill.local.sql.cursor import Result
+from cortex_distill.local.wire.results import Result
 
 
 class _Leave(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.scripting.blocks import Cursor, Fault, Piece, Word
-from cortex_distill.local.sql.cursor import Result
+from cortex_distill.local.wire.results import Result
 
 _SIZED = re.compile(r"(varchar|string|text|char|character|nvarchar)\s*\(\s*(\d+)\s*\)", re.IGNORECASE)
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")

@@ -7,6 +7,8 @@ schema, name and number of arguments; Snowflake tells them apart by the types of
 import re
 from typing import Any
 
+import duckdb
+
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.scripting import block_parser, block_runner
 from cortex_distill.local.scripting.block_evaluate import Evaluator, Execute
@@ -15,8 +17,8 @@ from cortex_distill.local.scripting.block_values import Scope, Variable
 from cortex_distill.local.scripting.blocks import Piece
 from cortex_distill.local.session.commands import DONE
 from cortex_distill.local.session.connection import LocalConnection
-from cortex_distill.local.sql.cursor import Result
 from cortex_distill.local.stages.wording import text_of
+from cortex_distill.local.wire.results import Result
 
 CREATE = """CREATE TABLE IF NOT EXISTS SNOWFLAKE.CORTEX._procedures (
     place VARCHAR, name VARCHAR, names VARCHAR[], kinds VARCHAR[], returns VARCHAR, body VARCHAR)"""
@@ -59,6 +61,14 @@ def run(session: LocalConnection, sql: str, execute: Execute) -> Result | None:
     if stored is None:
         raise Refused(f"SQL compilation error:\nUnknown user-defined function {name}", 2140, "42601")
     return _called(name, stored, arguments, execute)
+
+
+def forget(duck: duckdb.DuckDBPyConnection, database: str, schema: str | None) -> None:
+    """Remove the procedures of a schema, or of a whole database, that is gone."""
+    duck.execute(CREATE)
+    place = f'"{database}".' + (f'"{schema}"' if schema else "")
+    condition = "place = ?" if schema else "starts_with(place, ?)"
+    duck.execute(f"DELETE FROM SNOWFLAKE.CORTEX._procedures WHERE {condition}", [place])
 
 
 def _called(name: str, stored: Any, arguments: list[Piece], execute: Execute) -> Result:

@@ -59,6 +59,13 @@ class LocalConnection(FakeSnowflakeConnection):
         self.database, self._schema = database, schema
         self.database_set = self.schema_set = True
 
+    def leave(self, database: str, schema: str | None) -> None:
+        """Have no current schema any more, or not even a database, if they were these: they are being dropped."""
+        if self.database == database and schema in (None, self._schema):
+            self._schema, self.schema_set = None, False
+            if schema is None:
+                self.database, self.database_set = None, False
+
     @contextmanager
     def busy(self) -> Iterator[None]:
         """While a statement runs, the session must not end."""
@@ -111,8 +118,7 @@ class LocalConnection(FakeSnowflakeConnection):
         with self.lock:
             if self._is_closed:
                 return
-            with suppress(duckdb.Error):  # a database that is gone has no tables of ours
-                self.temporary.drop(self._duck_conn)
+            self.temporary.drop(self._duck_conn)
             self.stages.end()
             for lane, duck in self._idle:
                 self.journal.drop(lane)

@@ -14,7 +14,7 @@ from cortex_distill.local.faults import Refused
 from cortex_distill.local.session.kept import Kept
 
 if TYPE_CHECKING:
-    from cortex_distill.local.sql.cursor import Result
+    from cortex_distill.local.wire.results import Result
 
 HISTORY = 10_000  # statements remembered; Snowflake's QUERY_HISTORY functions return no more than that either
 LONGEST = 10_000  # characters of a statement that the history keeps, so that it stays within 100 MB

@@ -4,6 +4,7 @@ DuckDB ties its own to a connection, and a session works on several. So each ses
 in a schema of its own beside the real one, and names are rewritten.
 """
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import duckdb
@@ -51,10 +52,28 @@ class TemporaryTables:
                 if isinstance(tree, exp.Drop):
                     self._known.discard(place)
 
+    def renamed(self, place: Place, name: str) -> None:
+        """The table that really is at `place` has another name now; of no concern if it is none of these."""
+        for known in list(self._known):
+            if known._replace(schema=self._hidden(known.schema)) == place:
+                self._known.remove(known)
+                self._known.add(known._replace(name=name))
+
+    def forget(self, database: str, schema: str | None, duck: duckdb.DuckDBPyConnection) -> None:
+        """A schema, or a whole database, is gone, and with it the temporary objects in it."""
+        gone = {place for place in self._known if place.database == database and schema in (None, place.schema)}
+        self._known -= gone
+        self._drop({(place.database, self._hidden(place.schema)) for place in gone}, duck)
+
     def drop(self, duck: duckdb.DuckDBPyConnection) -> None:
         """Drop all of them, when the session ends."""
-        for database, schema in self._schemas:
-            duck.execute(f'DROP SCHEMA IF EXISTS "{database}"."{schema}" CASCADE')
+        self._drop(self._schemas, duck)
+
+    def _drop(self, schemas: set[tuple[str, str]], duck: duckdb.DuckDBPyConnection) -> None:
+        for database, schema in schemas:
+            with suppress(duckdb.Error):  # a database that is gone has no tables of ours
+                duck.execute(f'DROP SCHEMA IF EXISTS "{database}"."{schema}" CASCADE')
+        self._schemas -= schemas
 
     def _created(self, tree: exp.Expr) -> exp.Table | None:
         properties = tree.args.get("properties") if isinstance(tree, exp.Create) else None

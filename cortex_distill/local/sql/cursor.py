@@ -1,52 +1,30 @@
 """One statement: Snowflake text and binds in, an Arrow table with described columns out."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import duckdb
-import pyarrow as pa
 from fakesnow import statement_type
-from fakesnow.cursor import FakeSnowflakeCursor
-from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
-from sqlglot import parse_one as parse_any
 
 from cortex_distill.local.cortex import calls
 from cortex_distill.local.faults import Refused, as_refused, unsupported
 from cortex_distill.local.scripting import scripting
 from cortex_distill.local.session import commands
-from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.history import answered
-from cortex_distill.local.sql import binds, declared, forget, naming, noted, repair_numbers, statement_rules
+from cortex_distill.local.sql import altered, binds, databases, declared, forget, naming, noted, statement_rules
 from cortex_distill.local.sql.dialect import parse
 from cortex_distill.local.sql.functions import create_function, drop_function
 from cortex_distill.local.sql.merge import run_merge
-from cortex_distill.local.sql.repair import repair
+from cortex_distill.local.sql.translating import TranslatingCursor
 from cortex_distill.local.stages import staged
-from cortex_distill.local.wire.results import Described, Plain, describe, query
+from cortex_distill.local.wire.results import Result
 
 _REFUSED = ("CALL", "EXECUTE", "COPY", "DECLARE", "LIST", "GET")
 TRANSACTION = (exp.Transaction, exp.Commit, exp.Rollback)
 
 
-class Result(NamedTuple):
-    """What a statement returned."""
-
-    table: pa.Table
-    columns: Sequence[Described]
-    kind: int
-    """Snowflake's statement type id."""
-
-
-class LocalCursor(FakeSnowflakeCursor):
-    """fakesnow's cursor with our rewriting in front of its own."""
-
-    _conn: LocalConnection
-
-    def __init__(self, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> None:
-        super().__init__(conn=session, duck_conn=Plain(duck))  # type: ignore[arg-type]
-        self._columns: Sequence[Described] | None = None
-        self._asks = False  # a model: such a statement is never run again
+class LocalCursor(TranslatingCursor):
+    """A cursor that knows what each kind of statement needs before and after DuckDB has run it."""
 
     def prepared(self, sql: str) -> tuple[exp.Expr, int]:
         """The parsed statement, session variables filled in, and the number of its binds, which are marked."""
@@ -61,11 +39,6 @@ class LocalCursor(FakeSnowflakeCursor):
         statement_rules.name_columns(tree)
         return commands.fill_variables(tree, self._conn.values), count
 
-    def answer(self, sql: str) -> Result:
-        """Run DuckDB text."""
-        self._execute(parse_any(sql, read="duckdb"))
-        return self.result(statement_type.UNKNOWN)
-
     def run(self, tree: exp.Expr) -> Result:
         """Run a prepared statement whose binds are filled in. A conflict after a model was asked is final."""
         try:
@@ -75,122 +48,73 @@ class LocalCursor(FakeSnowflakeCursor):
             raise (as_refused(error) if self._asks else None) or error from error
 
     def _run(self, tree: exp.Expr) -> Result:
-        kind = statement_type.statement_type_id(tree)
+        kind, session, duck = statement_type.statement_type_id(tree), self._conn, self._duck_conn
         statement_rules.check(tree)
         statement_rules.rewrite(tree)
-        if commands.set_variables(tree, self._conn, self._evaluate):
+        if commands.set_variables(tree, session, self._evaluate):
             return self.answer(commands.DONE)
-        session = self._conn
-        naming.settle(tree, session, self._duck_conn)
-        staged.rewrite(tree, session, self._duck_conn)
+        naming.settle(tree, session, duck)
+        staged.rewrite(tree, session, duck)
         if session.open_transaction and isinstance(tree, exp.Transaction):
             return self.answer(commands.DONE)  # a second BEGIN is ignored
-        open_one = session.open_transaction or not session._autocommit
-        if open_one and isinstance(tree, statement_rules.DDL):  # DDL commits what is open
-            self._duck_conn.commit()
+        if isinstance(tree, statement_rules.DDL) and (session.open_transaction or not session._autocommit):
+            duck.commit()  # DDL commits what is open
             session.open_transaction = session._in_transaction = False
         notes, is_copy = declared.of(tree), statement_rules.template(tree)
-        session.temporary.rewrite(tree, self._duck_conn, session.database, session.schema)
-        if (told := declared.answer(tree, session, self._duck_conn)) is not None:
-            return self.answer(f'SELECT {exp.Literal.string(told).sql("duckdb")} AS "status"')._replace(kind=kind)
-        if isinstance(tree, exp.Create | exp.Drop) and tree.kind == "FUNCTION":
-            define = drop_function if isinstance(tree, exp.Drop) else create_function
-            define(tree, self._duck_conn, self.translated)
-            return self.answer(commands.DONE)
-        if isinstance(tree, exp.Merge):
-            return self.answer(run_merge(tree, self._duck_conn, self._guarded))._replace(kind=kind)
-        if isinstance(tree, exp.Create) and tree.kind == "DATABASE":
-            self._create_database(tree)
-            return self.answer(commands.DONE)
-        self._run_translated(tree)
-        if isinstance(tree, exp.Describe) and (described := noted.described(tree, session, self._duck_conn)):
+        altered.check(tree, session, duck)
+        session.temporary.rewrite(tree, duck, session.database, session.schema)
+        if (answer := self._answered(tree)) is not None:
+            return answer._replace(kind=kind)
+        self.run_translated(tree)
+        if isinstance(tree, exp.Describe) and (described := noted.described(tree, session, duck)):
             return self.answer(f"SELECT * REPLACE ({described}) FROM ({self._last_sql}) AS _")._replace(kind=kind)
         if is_copy:
             self._copy_constraints(tree)
-            notes = {**(notes or {}), **noted.copied(tree, session, self._duck_conn)}
-        noted.keep(notes, tree, session, self._duck_conn)
-        if isinstance(tree, exp.Drop | exp.TruncateTable):
-            forget.forget(tree, session, self._duck_conn)
-        if isinstance(tree, TRANSACTION):
-            session.open_transaction = isinstance(tree, exp.Transaction)
+            notes = {**(notes or {}), **noted.copied(tree, session, duck)}
+        self._note(notes, tree)
         return self.result(kind)
 
-    def _run_translated(self, tree: exp.Expr) -> None:
-        tree = repair(tree, self._conn.facts())
-        self.check_db_and_schema(tree)
-        for part in self._transform_explode(tree):
-            translated = self._transform(part, None)
-            self._asks |= calls.guard(translated, self._plan)
-            try:
-                self._execute(translated.copy())
-            except (duckdb.BinderException, ProgrammingError) as error:  # bound before it runs: no call was made
-                loose = repair_numbers.loosened(translated, str(error))
-                if loose is None:
-                    raise
-                calls.guard(loose, self._plan)
-                self._execute(loose)
+    def _answered(self, tree: exp.Expr) -> Result | None:
+        """The answer of a statement that DuckDB does not run as a whole; None for the others."""
+        session, duck = self._conn, self._duck_conn
+        kind = tree.kind if isinstance(tree, exp.Create | exp.Drop) else None
+        if isinstance(tree, exp.Merge):
+            return self.answer(run_merge(tree, duck, self.guarded))
+        if kind == "FUNCTION":
+            define = drop_function if isinstance(tree, exp.Drop) else create_function
+            define(tree, duck, self.translated)
+            return self.answer(commands.DONE)
+        if isinstance(tree, exp.Create) and kind == "DATABASE":
+            databases.create(tree, session, duck, self.run_translated)
+            return self.answer(commands.DONE)
+        if isinstance(tree, exp.Create) and kind == "SCHEMA" and tree.args.get("replace"):
+            databases.replace(tree, session, duck)
+        if isinstance(tree, exp.Drop) and kind in ("DATABASE", "SCHEMA"):
+            told: str | None = databases.drop(tree, session, duck)
+        else:
+            told = declared.answer(tree, session, duck)
+        return None if told is None else self.answer(f'SELECT {noted.literal(told)} AS "status"')
+
+    def _note(self, notes: noted.Notes | None, tree: exp.Expr) -> None:
+        """After a statement that succeeded: what is to be known of it later."""
+        session, duck = self._conn, self._duck_conn
+        noted.keep(notes, tree, session, duck)
+        if isinstance(tree, exp.Alter) and tree.args.get("kind") == "TABLE":
+            altered.follow(tree, session, duck)
+        if isinstance(tree, exp.Drop | exp.TruncateTable):
+            forget.forget(tree, session, duck)
+        if isinstance(tree, TRANSACTION):
+            session.open_transaction = isinstance(tree, exp.Transaction)
 
     def _copy_constraints(self, tree: exp.Expr) -> None:
         found = (tree.args["expression"].find(exp.Table), tree.find(exp.Table))  # as template() wrote them
         names = [self._transform(name.copy(), None).sql("duckdb") for name in found if name is not None]
         statement_rules.copy_constraints(self._duck_conn, *names)
 
-    def _create_database(self, tree: exp.Create) -> None:
-        """A new database has a schema PUBLIC, and both become the session's current ones."""
-        known = "SELECT database_name FROM duckdb_databases()"
-        before = {name for (name,) in self._duck_conn.execute(known).fetchall()}
-        if tree.args.get("replace"):
-            raise unsupported("CREATE OR REPLACE DATABASE")
-        self._run_translated(tree)
-        for (name,) in self._duck_conn.execute(known).fetchall():
-            if name not in before:
-                self._duck_conn.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}".PUBLIC')
-                self._conn.use(name, "PUBLIC")
-
-    def translated(self, tree: exp.Expr) -> exp.Expr:
-        """The DuckDB form of a piece of Snowflake SQL."""
-        tree = repair(tree, self._conn.facts())
-        self.check_db_and_schema(tree)
-        return self._transform(tree, None)
-
-    def _guarded(self, tree: exp.Expr) -> exp.Expr:
-        done = self.translated(tree)
-        self._asks |= calls.guard(done, self._plan)
-        return done
-
-    def _plan(self, sql: str, optimized: bool) -> str:
-        rows = self._duck_conn.execute(f"SELECT json_serialize_plan(?, optimize := {optimized})", [sql]).fetchall()
-        return str(rows[0][0])
-
-    def _transform(self, expression: exp.Expr, params: Any) -> exp.Expr:
-        """fakesnow's rewriting; then names that DuckDB reserves and Snowflake does not (AT, END, …) are quoted."""
-        done = super()._transform(expression, params)
-        for name in done.find_all(exp.Identifier):
-            if str(name.this).lower() in self._conn.reserved:
-                name.set("quoted", True)
-        return done
-
     def _evaluate(self, value: exp.Expr) -> object:
         query = commands.fill_variables(exp.select(value.copy()), self._conn.values)
-        self._run_translated(query)
+        self.run_translated(query)
         return self.result(0).table.column(0)[0].as_py()
-
-    def result(self, kind: int) -> Result:
-        """The last statement's rows, and the columns as DuckDB described them."""
-        assert self._arrow_table is not None  # every branch of fakesnow's _execute ends in a table
-        columns = self._columns
-        if columns is None:
-            columns = describe(self._duck_conn, str(self._last_sql))
-        return Result(self._arrow_table, columns, kind)
-
-    def _execute(self, transformed: exp.Expr, params: Any = None) -> None:
-        self._columns = None
-        if not isinstance(transformed, exp.Query) or _is_special(transformed):
-            super()._execute(transformed, params)
-            return
-        sql = transformed.sql("duckdb")
-        self._arrow_table, self._columns = query(self._duck_conn, sql)
-        self._last_sql = sql  # type: ignore[assignment]  # likewise
 
 
 def _only(trees: Sequence[exp.Expr | None]) -> exp.Expr:
@@ -201,24 +125,3 @@ def _only(trees: Sequence[exp.Expr | None]) -> exp.Expr:
         message = f"Actual statement count {len(found)} did not match the desired statement count 1."
         raise Refused(message, 8, "0A000")
     return found[0]
-
-
-def _is_special(tree: exp.Expr) -> bool:
-    """Queries that fakesnow's transforms marked for its own cursor."""
-    return any(key in tree.args for key in _MARKS)
-
-
-_MARKS = (
-    "result_scan_sfqid",
-    "seed",
-    "put_stage_name",
-    "put_stage_data",
-    "list_stage_name",
-    "create_stage_name",
-    "create_file_format_name",
-    "set_schema",
-    "set_database",
-    "set_autocommit",
-    "create_db_name",
-    "table_comment",
-)

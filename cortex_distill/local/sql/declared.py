@@ -12,7 +12,19 @@ from sqlglot import exp
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.temporary import Place, place_of
-from cortex_distill.local.sql.noted import FS, LONGEST, Notes, comment, in_ext, quoted, sql_of, stored, target
+from cortex_distill.local.sql.noted import (
+    FS,
+    LONGEST,
+    Notes,
+    comment,
+    comments_of,
+    in_ext,
+    names,
+    quoted,
+    sql_of,
+    stored,
+    target,
+)
 
 _DONE = "Statement executed successfully."
 _KEYS = (exp.PrimaryKey, exp.PrimaryKeyColumnConstraint)
@@ -33,14 +45,12 @@ def of(tree: exp.Expr) -> Notes | None:
     key = [stored(name) for part in tree.this.expressions for found in part.find_all(exp.PrimaryKey)
            for name in found.find_all(exp.Identifier)]  # fmt: skip
     key += [stored(column.this) for column in columns if column.find(exp.PrimaryKeyColumnConstraint)]
-    comments = {stored(column.this): found.this.name for column in columns
-                if (found := column.find(exp.CommentColumnConstraint))}  # fmt: skip
     if not tree.expression:
         for column in columns:
             _check(column, column_is_key=stored(column.this) in key)
     kind = "TRANSIENT" if tree.find(exp.TransientProperty) else "TABLE"
     created = datetime.now(UTC).isoformat()
-    return {"kind": kind, "primary_key": key, "comments": comments, "created": created}
+    return {"kind": kind, "primary_key": key, "comments": comments_of(tree), "created": created}
 
 
 def _check(column: exp.ColumnDef, *, column_is_key: bool) -> None:
@@ -106,12 +116,3 @@ def _alter(tree: exp.Alter, duck: duckdb.DuckDBPyConnection, place: Place) -> st
     for action in comments:
         comment(duck, f"COLUMN {sql_of(place)}.{quoted(stored(action.this))}", action.args["comment"].name)
     return _DONE
-
-
-def names(duck: duckdb.DuckDBPyConnection, place: Place) -> list[str]:
-    """The tables and views of that name, as they are stored, whatever the case of their letters."""
-    query = """SELECT table_name FROM (SELECT database_name, schema_name, table_name FROM duckdb_tables()
-               UNION ALL SELECT database_name, schema_name, view_name FROM duckdb_views()) AS _
-               WHERE lower(database_name) = lower(?) AND lower(schema_name) = lower(?)
-               AND lower(table_name) = lower(?)"""
-    return [str(name) for (name,) in duck.execute(query, list(place)).fetchall()]

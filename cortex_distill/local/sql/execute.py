@@ -16,8 +16,9 @@ from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.journal import CURRENT
 from cortex_distill.local.session.locks import Locks
 from cortex_distill.local.sql import binds, objects
-from cortex_distill.local.sql.cursor import TRANSACTION, LocalCursor, Result
+from cortex_distill.local.sql.cursor import TRANSACTION, LocalCursor
 from cortex_distill.local.stages.wording import bound
+from cortex_distill.local.wire.results import Result
 
 PATIENCE = 30.0  # seconds that a statement waits for a concurrent writer, as Snowflake queues on a table's lock
 

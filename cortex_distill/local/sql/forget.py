@@ -1,39 +1,43 @@
-"""What goes with a dropped database, schema or table beside its rows: stages, staged files, the history of loads."""
+"""What goes with a dropped database, schema or table beside its rows: stages, loads, notes, procedures, models."""
 
 import duckdb
 from sqlglot import exp
 
+from cortex_distill.local.cortex.show_models import drop_all_of
+from cortex_distill.local.scripting import procedures
 from cortex_distill.local.session.connection import LocalConnection
+from cortex_distill.local.session.temporary import Place, place_of
+from cortex_distill.local.sql.noted import FS, literal
 
 
 def forget(tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> None:
-    """After a DROP or TRUNCATE that succeeded. A truncated table may load the same files again."""
+    """After a DROP or TRUNCATE of tables that succeeded. A truncated table may load the same files again."""
     if isinstance(tree, exp.TruncateTable):
         for table in tree.expressions:
-            _forget_loads(_place(table, session), duck)
-    elif isinstance(tree, exp.Drop) and (found := tree.find(exp.Table)) is not None:
-        kind, place = str(tree.args["kind"]).upper(), _place(found, session)
-        if kind == "DATABASE":
-            session.stages.drop_all_of(place[2], None)
-        elif kind == "SCHEMA":
-            session.stages.drop_all_of(_stored(found.args.get("db")) or session.database or "", place[2])
-        elif kind == "TABLE":
-            session.stages.drop_table(place)
-            _forget_loads(place, duck)
+            _forget_loads(place_of(table, session.database, session.schema), duck)
+    elif isinstance(tree, exp.Drop) and tree.kind == "TABLE" and (found := tree.find(exp.Table)) is not None:
+        place = place_of(found, session.database, session.schema)
+        session.stages.drop_table(place)
+        _forget_loads(place, duck)
 
 
-def _forget_loads(place: tuple[str, str, str], duck: duckdb.DuckDBPyConnection) -> None:
-    history = f'"{place[0]}"._fs_information_schema._fs_load_history'
-    duck.execute(f"DELETE FROM {history} WHERE SCHEMA_NAME = ? AND TABLE_NAME = ?", list(place[1:]))
+def forget_all_of(database: str, schema: str | None, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> None:
+    """After a schema, or a whole database, was dropped: one of the same name is to begin empty."""
+    session.stages.drop_all_of(database, schema)
+    session.temporary.forget(database, schema, duck)
+    procedures.forget(duck, database, schema)
+    drop_all_of(duck, database, schema)
+    within = f"ext_table_catalog = {literal(database)}"
+    if schema is not None:  # a database's history of loads went with its file
+        within += f" AND ext_table_schema = {literal(schema)}"
+        duck.execute(f"DELETE FROM {_loads(database)} WHERE schema_name = ?", [schema])
+    for kept in ("_fs_columns_ext", "_fs_tables_ext"):
+        duck.execute(f"DELETE FROM {FS}.{kept} WHERE {within}")
 
 
-def _place(table: exp.Table, session: LocalConnection) -> tuple[str, str, str]:
-    parts = [_stored(table.args.get(key)) for key in ("catalog", "db", "this")]
-    return parts[0] or session.database or "", parts[1] or session.schema or "", parts[2]
+def _forget_loads(place: Place, duck: duckdb.DuckDBPyConnection) -> None:
+    duck.execute(f"DELETE FROM {_loads(place.database)} WHERE schema_name = ? AND table_name = ?", list(place[1:]))
 
 
-def _stored(node: exp.Expr | None) -> str:
-    """A name as it is stored: in capitals unless quoted."""
-    if not isinstance(node, exp.Identifier):
-        return ""
-    return str(node.this) if node.quoted else str(node.this).upper()
+def _loads(database: str) -> str:
+    return f'"{database}"._fs_information_schema._fs_load_history'

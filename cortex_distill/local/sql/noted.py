@@ -21,25 +21,20 @@ FS = "_fs_global._fs_information_schema"
 
 
 def keep(notes: Notes | None, tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> None:
-    """After a statement that defines a table succeeded: note what was declared, or keep the notes up to date."""
-    if notes is None and not (isinstance(tree, exp.Alter | exp.Comment) and tree.args.get("kind") == "TABLE"):
-        return
-    place = place_of(target(tree), session.database, session.schema)
+    """After a statement that defines a table succeeded: note what was declared, or said in a COMMENT."""
+    if notes is not None or (isinstance(tree, exp.Comment) and tree.args.get("kind") == "TABLE"):
+        note(notes or {}, place_of(target(tree), session.database, session.schema), duck)
+
+
+def note(notes: Notes, place: Place, duck: duckdb.DuckDBPyConnection) -> None:
+    """Add to the notes of a table, if there is one, and to them what fakesnow keeps of it now."""
     before = noted(duck, place)
     if before is None:
-        return  # renamed
+        return
     with suppress(duckdb.TransactionException, duckdb.CatalogException):  # redefined meanwhile: that one notes its own
-        _write(notes or {}, before, tree, place, duck)
-
-
-def _write(notes: Notes, before: Notes, tree: exp.Expr, place: Place, duck: duckdb.DuckDBPyConnection) -> None:
-    for name, text in notes.pop("comments", {}).items():
-        comment(duck, f"COLUMN {sql_of(place)}.{quoted(name)}", text)
-    after = {**before, **notes, **_remembered(duck, place)}
-    for change in tree.find_all(exp.RenameColumn):
-        old, new = stored(change.this), stored(change.args["to"])
-        after["primary_key"] = [new if name == old else name for name in after["primary_key"]]
-    comment(duck, f"TABLE {sql_of(place)}", json.dumps(after))
+        for name, text in notes.pop("comments", {}).items():
+            comment(duck, f"COLUMN {sql_of(place)}.{quoted(name)}", text)
+        comment(duck, f"TABLE {sql_of(place)}", json.dumps({**before, **notes, **_remembered(duck, place)}))
 
 
 def _remembered(duck: duckdb.DuckDBPyConnection, place: Place) -> Notes:
@@ -110,6 +105,22 @@ def stated(duck: duckdb.DuckDBPyConnection) -> str:
         cells = ", ".join(map(literal, [*place, notes or "{}"]))
         lines.append(f"SELECT {cells}, (SELECT count(*) FROM {sql_of(Place(*place))})")
     return " UNION ALL ".join(lines)
+
+
+def names(duck: duckdb.DuckDBPyConnection, place: Place) -> list[str]:
+    """The tables and views of that name, as they are stored, whatever the case of their letters."""
+    query = """SELECT table_name FROM (SELECT database_name, schema_name, table_name FROM duckdb_tables()
+               UNION ALL SELECT database_name, schema_name, view_name FROM duckdb_views()) AS _
+               WHERE lower(database_name) = lower(?) AND lower(schema_name) = lower(?)
+               AND lower(table_name) = lower(?)"""
+    return [str(name) for (name,) in duck.execute(query, list(place)).fetchall()]
+
+
+def comments_of(tree: exp.Expr) -> dict[str, str]:
+    """The comments of the columns that a statement defines."""
+    columns = tree.find_all(exp.ColumnDef)
+    found = {stored(column.this): column.find(exp.CommentColumnConstraint) for column in columns}
+    return {name: said.this.name for name, said in found.items() if said is not None}
 
 
 def in_ext(place: Place) -> str:

@@ -7,9 +7,10 @@ from fakesnow import statement_type
 
 from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.sql import shows
-from cortex_distill.local.sql.cursor import LocalCursor, Result
+from cortex_distill.local.sql.cursor import LocalCursor
 from cortex_distill.local.stages import copy_into, staging
 from cortex_distill.local.stages.wording import Wording
+from cortex_distill.local.wire.results import Result
 
 _KINDS = r"(stage|file\s+format)\b"
 _OWN = re.compile(

@@ -1,6 +1,6 @@
 """One pass over the Snowflake AST, before fakesnow's own rewriting: what fakesnow or DuckDB would get wrong.
 
-Rules are functions of one node, listed by node type in `repair_json` and `repair_text` and here.
+Rules are functions of one node, listed by node type in the modules `repair_…` and here.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from cortex_distill.local.cortex.cortex_functions import translate
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.sql import (
     repair_arrays,
+    repair_clauses,
     repair_dates,
     repair_json,
     repair_numbers,
@@ -22,14 +23,6 @@ from cortex_distill.local.sql.once import bind_once
 from cortex_distill.local.sql.repair_text import macro
 
 Rule = Callable[[exp.Expr], exp.Expr]
-
-_CONSTRAINTS = (
-    exp.PrimaryKeyColumnConstraint,
-    exp.UniqueColumnConstraint,
-    exp.PrimaryKey,
-    exp.ForeignKey,
-    exp.Reference,
-)
 
 
 def repair(tree: exp.Expr, session: Mapping[str, str | None]) -> exp.Expr:
@@ -89,39 +82,6 @@ def _hash(node: exp.Expr) -> exp.Expr:
         part if isinstance(part, exp.Star) or calls.count(part) else macro("hashed", part) for part in node.expressions
     ]
     return macro("signed", exp.func("HASH", *parts, dialect="duckdb"))
-
-
-def _positional_column(node: exp.Expr) -> exp.Expr:
-    """SELECT $1 FROM VALUES (…)."""
-    if isinstance(node.this, exp.Literal) and not node.this.is_string:
-        return exp.column(exp.to_identifier(f"COLUMN{node.this.name}", quoted=True))
-    return node
-
-
-def _use(node: exp.Expr) -> exp.Expr:
-    """USE db.schema."""
-    if not node.args.get("kind"):
-        node.set("kind", exp.var("SCHEMA" if node.this.args.get("db") else "DATABASE"))
-    return node
-
-
-def _unenforced(node: exp.Expr) -> exp.Expr:
-    """Snowflake records primary, unique and foreign keys and enforces none of them; DuckDB would."""
-    if isinstance(node, exp.ColumnDef):
-        kept = [
-            part for part in node.args.get("constraints") or [] if not isinstance(part.args.get("kind"), _CONSTRAINTS)
-        ]
-        node.set("constraints", kept)
-    else:
-        node.set("expressions", [part for part in node.expressions if not isinstance(part, _CONSTRAINTS)])
-    return node
-
-
-def _no_order_by_seq(node: exp.Expr) -> exp.Expr:
-    """Snowpark orders by SEQ8(), which is the order rows come in anyway."""
-    if isinstance(node.this, exp.Column) and node.this.sql("snowflake").upper() == "ALL":
-        node.set("this", exp.var("ALL"))  # ORDER BY ALL, not a column
-    return exp.Ordered(this=exp.Literal.number(1)) if type(node.this).__name__.startswith("Seq") else node
 
 
 def _md5_lower(node: exp.Expr) -> exp.Expr:
@@ -193,19 +153,15 @@ _RULES: dict[type[exp.Expr], Rule] = {
     **repair_regexp.RULES,
     **repair_numbers.RULES,
     **repair_dates.RULES,
+    **repair_clauses.RULES,
     exp.Anonymous: _anonymous,
     exp.Count: _count,
     exp.Round: _round,
     exp.Cast: _cast,
     exp.TryCast: _cast,
-    exp.ColumnDef: _unenforced,
     exp.MD5NumberLower64: _md5_lower,
     exp.MD5NumberUpper64: _md5_upper,
-    exp.Ordered: _no_order_by_seq,
-    exp.Parameter: _positional_column,
-    exp.Schema: _unenforced,
     exp.ToNumber: _to_number,
-    exp.Use: _use,
     exp.Window: _window,
 }
 _FUNCTIONS: dict[str, Rule] = {

@@ -9,7 +9,15 @@ from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.sql import binds, merge
 
 DDL = (exp.Create, exp.Drop, exp.Alter)
-_REFUSED = (exp.Undrop, exp.HistoricalData, exp.Changes, exp.MultitableInserts, exp.Collate, exp.MatchRecognize)
+_REFUSED = (
+    exp.Undrop,
+    exp.SwapTable,
+    exp.HistoricalData,
+    exp.Changes,
+    exp.MultitableInserts,
+    exp.Collate,
+    exp.MatchRecognize,
+)
 _PROPERTIES = (exp.DynamicProperty, exp.StreamingTableProperty, exp.ExternalProperty)
 
 

@@ -15,7 +15,7 @@ from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.temporary import Place
 from cortex_distill.local.sql import noted
-from cortex_distill.local.sql.cursor import LocalCursor, Result
+from cortex_distill.local.sql.cursor import LocalCursor
 from cortex_distill.local.stages import stages
 from cortex_distill.local.stages.casting import Column
 from cortex_distill.local.stages.clauses import format_of, matching, reference, rows_query
@@ -24,6 +24,7 @@ from cortex_distill.local.stages.load_history import LoadHistory
 from cortex_distill.local.stages.loading import prepare
 from cortex_distill.local.stages.staged import StagedFile
 from cortex_distill.local.stages.wording import Wording
+from cortex_distill.local.wire.results import Result
 
 _OPTIONS = ("FILE_FORMAT", "FILES", "PATTERN", "ON_ERROR", "PURGE", "FORCE", "MATCH_BY_COLUMN_NAME", "SIZE_LIMIT",
             "TRUNCATECOLUMNS", "ENFORCE_LENGTH")  # fmt: skip

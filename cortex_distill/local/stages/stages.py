@@ -70,6 +70,12 @@ class Stages:
         """Remove the files on the stage of a dropped table."""
         shutil.rmtree(self._table_folder(name), ignore_errors=True)
 
+    def rename_table(self, old: tuple[str, str, str], new: tuple[str, str, str]) -> None:
+        """Let the files on the stage of a table stay the table's under its new name."""
+        self.drop_table(new)
+        if self._table_folder(old).is_dir():
+            self._table_folder(old).rename(self._table_folder(new))
+
     def all_of(self, kind: str) -> Iterator[tuple[str, str, str, Settings]]:
         """(database, schema, name, settings) of every one, temporary ones of this session included."""
         for root in (self._lasting, self._own):

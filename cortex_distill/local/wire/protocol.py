@@ -1,8 +1,6 @@
 """Snowflake's HTTP protocol as plain functions: a request in, the JSON reply out. Never an HTTP 5xx."""
 
-import gzip
 import hmac
-import json
 import re
 import secrets
 import threading
@@ -14,7 +12,7 @@ from fakesnow.transforms.transforms import SERVER_VERSION
 from cortex_distill.local.faults import Refused
 from cortex_distill.local.session.connection import ROLE, WAREHOUSE, LocalConnection
 from cortex_distill.local.session.journal import Statement
-from cortex_distill.local.wire.messages import GONE, Reply, Request, token_of
+from cortex_distill.local.wire.messages import OK, Reply, Request, document, of_nobody, token_of
 from cortex_distill.local.wire.running import Running
 from cortex_distill.local.wire.statements import run_statement
 
@@ -27,7 +25,6 @@ _ABORT = re.compile(r"/queries/([^/]+)/abort-request")
 _RESULT_SCAN = re.compile(r"\s*select \* from table\(result_scan\('([^']+)'\)\)\s*", re.IGNORECASE)
 _DENIED = {"success": False, "code": "390100", "message": "Incorrect username or password was specified.", "data": None}
 _CLOSING = {"success": False, "code": "390111", "message": "The local engine is stopping.", "data": None}
-_OK = {"success": True, "data": None}
 
 # Snowpark shares one cursor between threads unless the server says otherwise (its server_connection.py);
 # scoped temporary objects are a syntax of Snowflake's own that buys nothing here.
@@ -59,22 +56,22 @@ class Protocol:
     def handle(self, request: Request) -> Reply:
         """Answer a request."""
         if request.path == "/session/v1/login-request":
-            return self._login(_document(request.body), request.query)
+            return self._login(document(request), request.query)
         if request.path.startswith("/telemetry"):
-            return _OK
+            return OK
         token = token_of(request)
         session = self._sessions.get(token)
         if session is None:
-            return _OK if "delete" in request.query else GONE
+            return of_nobody(request)
         if request.path == "/session":
             if "delete" in request.query:
                 self._end(token)
-            return _OK
+            return OK
         return self._statement(session, request)
 
     def _statement(self, session: LocalConnection, request: Request) -> Reply:
         if request.path == "/queries/v1/query-request":
-            body = _document(request.body)
+            body = document(request)
             key = request.query.get("requestId") or secrets.token_hex(16)
             earlier = _RESULT_SCAN.fullmatch(body.get("sqlText") or "")
             if earlier and self.running.knows(earlier[1]):  # how the connector fetches an asynchronous result
@@ -88,10 +85,10 @@ class Protocol:
         if found := _MONITOR.fullmatch(request.path):
             return {"success": True, "data": {"queries": [self.running.status(found[1])]}}
         if found := _ABORT.fullmatch(request.path):
-            aborted = str(_document(request.body).get("requestId")) if found[1] == "v1" else found[1]
+            aborted = str(document(request).get("requestId")) if found[1] == "v1" else found[1]
             self._engine.journal.cancel(aborted)
-            return _OK
-        return _OK if request.path == "/session/heartbeat" else _unknown(request.path)
+            return OK
+        return OK if request.path == "/session/heartbeat" else _unknown(request.path)
 
     def _work(self, session: LocalConnection, body: Reply, key: str) -> Callable[[], Reply]:
         """Note the statement, so that it can be canceled from now on; then what runs it."""
@@ -156,13 +153,6 @@ class Protocol:
             "sessionInfo": {**info, "warehouseName": WAREHOUSE, "roleName": ROLE},
         }
         return {"success": True, "data": data}
-
-
-def _document(body: bytes) -> Reply:
-    if body[:2] == b"\x1f\x8b":
-        body = gzip.decompress(body)
-    document: Reply = json.loads(body) if body else {}
-    return document
 
 
 def _stored(name: str | None) -> str | None:

@@ -1,6 +1,7 @@
-"""Column types of a result: those that Snowflake has, and how the wire describes them."""
+"""Results: their column types, which are those that Snowflake has, and how the wire describes them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -8,6 +9,16 @@ from fakesnow.arrow import to_sf
 
 Described = tuple[Any, ...]
 """A row of DuckDB's DESCRIBE: name, type, and four more."""
+
+
+class Result(NamedTuple):
+    """What a statement returned."""
+
+    table: pa.Table
+    columns: Sequence[Described]
+    kind: int
+    """Snowflake's statement type id."""
+
 
 # DuckDB types without a Snowflake twin, and what they become.
 _CASTS = {

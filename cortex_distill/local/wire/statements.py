@@ -18,10 +18,10 @@ from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.history import answered
 from cortex_distill.local.session.journal import CURRENT, Statement
 from cortex_distill.local.sql import binds, naming, objects
-from cortex_distill.local.sql.cursor import LocalCursor, Result
+from cortex_distill.local.sql.cursor import LocalCursor
 from cortex_distill.local.sql.execute import execute
 from cortex_distill.local.stages import staged, transfer
-from cortex_distill.local.wire.results import describe, wire_table
+from cortex_distill.local.wire.results import Result, describe, wire_table
 
 if TYPE_CHECKING:
     from cortex_distill.local.engine import Engine

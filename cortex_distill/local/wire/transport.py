@@ -14,7 +14,7 @@ from snowflake.connector.vendored.requests.adapters import HTTPAdapter
 from snowflake.connector.vendored.requests.exceptions import ConnectionError as NoConnection
 from snowflake.connector.vendored.requests.models import PreparedRequest, Response
 
-from cortex_distill.local.wire.messages import GONE, Request
+from cortex_distill.local.wire.messages import Request, of_nobody
 
 if TYPE_CHECKING:
     from cortex_distill.local.wire.protocol import Protocol  # which loads DuckDB; a client on a port needs none
@@ -29,13 +29,7 @@ class _InProcess(HTTPAdapter):
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         """The engine's reply, as a response of the requests library."""
-        address = urlsplit(request.url or "")
-        body = request.body or b""
-        raw = body.encode() if isinstance(body, str) else bytes(body)
-        reply = self._protocol.handle(
-            Request(str(address.path), dict(parse_qsl(str(address.query))), request.headers or {}, raw)
-        )
-        return _response(request, reply)
+        return _response(request, self._protocol.handle(_read(request)))
 
 
 class _Loopback(HTTPAdapter):
@@ -51,12 +45,19 @@ class _Loopback(HTTPAdapter):
         except NoConnection as error:
             if "Connection refused" not in str(error):
                 raise
-            return _response(request, GONE)
+            return _response(request, of_nobody(_read(request)))
         return response
 
 
 def _loopback() -> _Loopback:
     return _Loopback()  # type: ignore[no-untyped-call]
+
+
+def _read(request: PreparedRequest) -> Request:
+    address = urlsplit(request.url or "")
+    body = request.body or b""
+    raw = body.encode() if isinstance(body, str) else bytes(body)
+    return Request(str(address.path), dict(parse_qsl(str(address.query))), request.headers or {}, raw)
 
 
 def _response(request: PreparedRequest, reply: dict[str, Any]) -> Response:

@@ -1,173 +1,136 @@
-"""The provider `gguf`: answers calls with SmolLM2-135M-Instruct, base or fine-tuned, on this machine's CPU.
+"""The provider `gguf`: answers calls with a GGUF file, base or fine-tuned, on this machine's CPU.
 
-How a call is put to the model depends on the call alone:
-- without a schema, through the model's chat template;
-- with a schema, as plain text that the model continues from the first characters of the JSON reply,
-  inside a grammar made from the schema. Measured: this model hardly obeys instructions but continues examples well.
+Which file: SmolLM2-135M-Instruct, which comes with the package, or any other through its chat template.
 """
 
-import hashlib
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import partial
-from itertools import groupby
+from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
 
 from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Heard, Trained, Training, nobody
-from cortex_distill.local.providers.gguf.base_model import NAME, base_gguf
-from cortex_distill.local.providers.gguf.chat import chat_tokens, plain_tokens
-from cortex_distill.local.providers.gguf.engine import Engine, Reply, Sampling
+from cortex_distill.local.providers.gguf.asking import Prompt, answered, order_of, sampling_of
+from cortex_distill.local.providers.gguf.engine import Engine
+from cortex_distill.local.providers.gguf.files import Shipped, UserFile
 from cortex_distill.local.providers.gguf.finetune import Trainer
-from cortex_distill.local.providers.gguf.grammar import compile_schema
-from cortex_distill.local.providers.gguf.pool import EnginePool
+from cortex_distill.local.providers.gguf.pool import EnginePool, Stopped
+from cortex_distill.local.providers.gguf.server import Reply, Sampling, Server
 
-DEFAULT_MAX_TOKENS = 4096  # Cortex's
-DEFAULT_TOP_P = 0.95  # Cortex documents 0, which cannot be meant with a temperature above 0
+MODEL_FILE = "model.gguf"
 MEMO_SIZE = 20_000
 CUT_JSON = (
     "422 json mode output validation error: Model returned invalid JSON that cannot be parsed"
     " due to: unexpected end of JSON input"
 )
 
-MemoKey = tuple[str, tuple[int, ...], str | None, int]
-
-
-class Prompt(NamedTuple):
-    """What the model reads, how its reply begins, and the grammar of the rest (None: free text)."""
-
-    tokens: list[int]
-    opening: str
-    grammar: str | None
-
 
 class GgufProvider:
-    """Loads nothing until the first call. Same call, same machine, same wheel: same reply."""
+    """Loads nothing until the first call. Same call, same machine, same wheel: same reply, whatever else is asked."""
 
     def __init__(self, file: Path | None = None, pool: EnginePool | None = None) -> None:
+        """`file`: None for SmolLM2-135M-Instruct. Raises SetupError if it is not there or no GGUF file."""
+        self._base = Shipped() if file is None else UserFile(file)
         self._pool = pool or EnginePool()
         self._trainer = Trainer()
-        self._memo: OrderedDict[MemoKey, Reply] = OrderedDict()
+        self._memo: OrderedDict[bytes, Reply] = OrderedDict()
         self._memo_lock = threading.Lock()
 
     def complete(
         self, calls: Sequence[Call], stop: threading.Event = NEVER, heard: Heard = nobody
     ) -> list[Answer | CallError]:
-        """Answer every call, in order. Calls that stand together and want one model are taken as one batch."""
-        answers: list[Answer | CallError] = []
-        for weights, group in groupby(calls, key=lambda call: call.weights):
-            batch = list(group)
-            told = partial(_told, heard, len(answers))
-            try:
-                with self._pool.lease(weights) as engine, engine.lock:
-                    answers += self._batch(engine, batch, stop, told)
-            except CallError as error:
-                answers += [error] * len(batch)
-        return answers
+        """Answer every call, in order; those that want one model are shared out among the machine's cores."""
+        answers: dict[int, Answer | CallError] = {}
+        for weights in dict.fromkeys(call.weights for call in calls):
+            places = [at for at in order_of(calls) if calls[at].weights == weights]
+            self._answer_all(weights, calls, places, answers, stop, heard)
+        return [answers[at] for at in range(len(calls))]
 
     def finetune(self, job: Training) -> Trained:
         """Train the last layers in a process of its own. Raises CallError, or Cancelled from `job.progress`."""
-        with self._pool.lease(None) as engine:
-            tokenize = engine.tokenize
-            return self._trainer.run(job, tokenize, base_gguf(), NAME)
+        base = self._base
+        return self._trainer.run(job, self._tokens, base.path, base.name, **base.training(self._pool))
 
     def count_tokens(self, text: str, model: str = "") -> int:
-        """Tokens of the bare text, without the marks of a chat. Loads the base model."""
-        with self._pool.lease(None) as engine:
-            return len(engine.tokenize(text))
+        """Tokens of the bare text, without the marks of a chat. Loads the base model. Raises CallError if it cannot."""
+        return len(self._tokens(text))
 
     def served_by(self, model: str) -> str:
-        """The one base model, whatever it is called."""
-        return f"gguf:{NAME}"
+        """The one file, whatever the model is called. Raises CallError if it has gone."""
+        return f"gguf:{self._base.identity()}"
 
     def close(self) -> None:
-        """Stop trainings and free the models."""
+        """Stop trainings and free the models, those of other providers in the same pool, too."""
         self._trainer.close()
         self._pool.close()
 
-    def _batch(
-        self, engine: Engine, calls: Sequence[Call], stop: threading.Event, heard: Heard
-    ) -> list[Answer | CallError]:
-        """Asked in the order of their prompts: llama.cpp need not read again what a prompt shares with the last one.
+    def _tokens(self, text: str) -> list[int]:
+        with self._pool.lease(self._base.path) as engine:
+            return engine.reader.tokens(text)
 
-        No reply depends on that order (see `engine`), so the answers are those of the order given.
-        """
-        prompts = [_prompt(engine, call) for call in calls]
-        answers: dict[int, Answer | CallError] = {}
-        for at in sorted(range(len(calls)), key=lambda at: _tokens(prompts[at])):
-            prompt = CallError(CANCELED) if stop.is_set() else prompts[at]
-            answer = prompt if isinstance(prompt, CallError) else self._answer(engine, calls[at], prompt)
-            answers[at] = answer
+    def _answer_all(
+        self,
+        weights: Path | None,
+        calls: Sequence[Call],
+        places: Sequence[int],
+        answers: dict[int, Answer | CallError],
+        stop: threading.Event,
+        heard: Heard,
+    ) -> None:
+        """Answer the calls at these places, which want one model."""
+        left = CallError(CANCELED)
+
+        def work(server: Server, place: int) -> None:
+            if stop.is_set():
+                return
+            answers[place] = answer = self._answer(engine, server, calls[place])
             if isinstance(answer, Answer):
-                heard(at, answer)
-        return [answers[at] for at in range(len(calls))]
+                heard(place, answer)
 
-    def _answer(self, engine: Engine, call: Call, prompt: Prompt) -> Answer | CallError:
+        try:
+            with self._pool.lease(self._file(weights), stop) as engine:
+                engine.share(places, work, stop)
+        except Stopped:
+            pass  # no call has begun
+        except CallError as error:
+            left = error
+        for place in places:
+            answers.setdefault(place, left)
+
+    def _file(self, weights: Path | None) -> Path:
+        if weights is None:
+            return self._base.path
+        if not (weights / MODEL_FILE).is_file():
+            raise CallError(f"500 the fine-tuned model's file {weights / MODEL_FILE} is missing; fine-tune it again")
+        return weights / MODEL_FILE
+
+    def _answer(self, engine: Engine, server: Server, call: Call) -> Answer | CallError:
         try:
             if self._pool.closed:
                 raise CallError("500 the model provider has been closed")
-            reply = self._reply(engine, prompt.tokens, _sampling(call, prompt.grammar))
+            prompt = self._base.ask(server, call)
+            reply = self._reply(engine, server, prompt, sampling_of(call, prompt.grammar))
         except CallError as error:
             return error
         if reply.cut and call.schema is not None:
             return CallError(CUT_JSON)
-        return Answer(prompt.opening + reply.text, len(prompt.tokens), reply.tokens, _served_by(engine, call))
+        tuned = "" if call.weights is None else f"+light-{engine.digest[:8]}"
+        served_by = f"gguf:{self._base.name}{tuned}"
+        return Answer(prompt.opening + reply.text, len(prompt.tokens), reply.tokens, served_by)
 
-    def _reply(self, engine: Engine, prompt: list[int], sampling: Sampling) -> Reply:
+    def _reply(self, engine: Engine, server: Server, prompt: Prompt, sampling: Sampling) -> Reply:
         """Greedy replies are remembered: teacher and base student are the same weights, so they share them."""
         if sampling.temperature > 0:
-            return engine.reply(prompt, sampling)
-        key = (engine.sha256, tuple(prompt), sampling.grammar, sampling.max_tokens)
+            return answered(server, prompt, sampling)
+        asked = (engine.identity, prompt.tokens, prompt.grammar, sampling.max_tokens)
+        key = blake2b(repr(asked).encode(), digest_size=16).digest()
         with self._memo_lock:
             known = self._memo.get(key)
         if known is not None:
             return known
-        reply = engine.reply(prompt, sampling)
+        reply = answered(server, prompt, sampling)
         with self._memo_lock:
             self._memo[key] = reply
             if len(self._memo) > MEMO_SIZE:
                 self._memo.popitem(last=False)
         return reply
-
-
-def _told(heard: Heard, first: int, place: int, answer: Answer) -> None:
-    heard(first + place, answer)
-
-
-def _prompt(engine: Engine, call: Call) -> Prompt | CallError:
-    if call.schema is None:
-        return Prompt(chat_tokens(call.messages, engine.tokenize, default_system=call.weights is None), "", None)
-    try:
-        opening, rules = compile_schema(call.schema)
-    except CallError as error:
-        return error
-    return Prompt(plain_tokens(call.messages, opening, engine.tokenize), opening, rules)
-
-
-def _tokens(prompt: Prompt | CallError) -> list[int]:
-    return [] if isinstance(prompt, CallError) else prompt.tokens
-
-
-def _sampling(call: Call, grammar: str | None) -> Sampling:
-    given = call.parameters
-    return Sampling(
-        max_tokens=int(given.get("max_tokens") or DEFAULT_MAX_TOKENS),
-        temperature=float(given.get("temperature") or 0),
-        top_p=float(given.get("top_p") or DEFAULT_TOP_P),
-        seed=_seed(call),
-        grammar=grammar,
-    )
-
-
-def _seed(call: Call) -> int:
-    """A number from 0 to 2^31 - 1 that depends on all that was asked."""
-    asked = [call.model, [dict(m) for m in call.messages], dict(call.parameters), call.schema, call.draw]
-    text = json.dumps(asked, sort_keys=True, default=str)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
-
-
-def _served_by(engine: Engine, call: Call) -> str:
-    tuned = "" if call.weights is None else f"+light-{engine.sha256[:8]}"
-    return f"gguf:{NAME}{tuned}"
