@@ -39,7 +39,7 @@ class LoraLearner:
         )
         self.model, self.device = get_peft_model(base, config), device()
         self._tuned = {name: tensor for name, tensor in self.model.named_parameters() if tensor.requires_grad}
-        self.rate = 5e-4 * (2000 / base.config.hidden_size) ** 0.781
+        self.rate = 5e-4 * (2000 / base.config.get_text_config().hidden_size) ** 0.781
         self._optimiser = torch.optim.AdamW(self._tuned.values(), self.rate, weight_decay=0.0)
         self._steps = 0
         self._best: Mapping[str, torch.Tensor] = {}

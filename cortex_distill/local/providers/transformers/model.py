@@ -59,7 +59,8 @@ class LoadedModel:
         ends = self._model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         self._ends = sorted({end for end in (*ends, self.tokenizer.eos_token_id) if end is not None})
-        self.context = int(getattr(self._model.config, "max_position_embeddings", None) or WITHOUT_LIMIT)
+        config = self._model.config.get_text_config()
+        self.context = int(getattr(config, "max_position_embeddings", None) or WITHOUT_LIMIT)
         self._adapters: OrderedDict[Path, str] = OrderedDict()
 
     @contextmanager

@@ -29,7 +29,7 @@ class TransformersProvider:
         model_folder.check(folder)
         self._folder = folder.resolve()
         self._name = f"transformers:{self._folder.name}"
-        self._lock = threading.Lock()
+        self._using, self._loading = threading.Lock(), threading.Lock()
         self._model: Any = None
         self._trainer = Trainer(self._folder, self._name)
         self._closed = False
@@ -44,10 +44,9 @@ class TransformersProvider:
         for weights, group in groupby(places, key=lambda at: calls[at].weights):
             part = {at: calls[at] for at in group}
             try:
-                with self._lock:
-                    answers |= self._answers(part, weights, stop, heard)
+                self._answer(part, weights, answers, stop, heard)
             except CallError as error:
-                answers |= dict.fromkeys(part, error)
+                answers |= {at: error for at in part if at not in answers}
         return [answers[at] for at in range(len(calls))]
 
     def finetune(self, job: Training) -> Trained:
@@ -56,12 +55,11 @@ class TransformersProvider:
 
     def count_tokens(self, text: str, model: str = "") -> int:
         """Tokens of the bare text, without the marks of a chat. Loads the model."""
-        with self._lock:
-            return len(self._loaded().tokenizer(text, add_special_tokens=False).input_ids)
+        return len(self._loaded().tokenizer(text, add_special_tokens=False).input_ids)
 
     def served_by(self, model: str) -> str:
         """Folder, fingerprint of its content, and device: bfloat16 on a GPU answers otherwise than a CPU."""
-        with self._lock:
+        with self._loading:
             if self._identity is None:
                 device = import_quietly(_LOADED).device()
                 self._identity = f"{self._name} {model_folder.fingerprint(self._folder)} on {device}"
@@ -71,30 +69,35 @@ class TransformersProvider:
         """Stop trainings and free the model."""
         self._closed = True
         self._trainer.close()
-        with self._lock:
+        with self._using:
             self._model = None
 
     def _loaded(self) -> Any:
-        if self._closed:
-            raise CallError("500 the model provider has been closed")
-        if self._model is None:
-            self._model = import_quietly(_LOADED).LoadedModel(self._folder)
-        return self._model
+        with self._loading:
+            if self._closed:
+                raise CallError("500 the model provider has been closed")
+            if self._model is None:
+                self._model = import_quietly(_LOADED).LoadedModel(self._folder)
+            return self._model
 
-    def _answers(self, calls: Mapping[int, Call], weights: Path | None, stop: threading.Event, heard: Heard) -> Answers:
+    def _answer(
+        self, calls: Mapping[int, Call], weights: Path | None, answers: Answers, stop: threading.Event, heard: Heard
+    ) -> None:
+        """Answer calls that want one model, into `answers`. Other statements get their turn between two batches."""
         model = self._loaded()
         ready = [(at, asked(at, call, model.tokenizer, model.context)) for at, call in calls.items()]
-        answers: Answers = {at: call for at, call in ready if isinstance(call, CallError)}
-        with model.tuned(weights) as adapter:
-            served_by = f"{self._name}+lora-{adapter[:8]}" if adapter else self._name
-            for batch in batches([call for _, call in ready if isinstance(call, Asked)]):
-                is_over = stop.is_set() or self._closed
-                said = [CallError(CANCELED)] * len(batch) if is_over else _said(model, batch, served_by)
-                for call, answer in zip(batch, said, strict=True):
-                    answers[call.place] = answer
-                    if isinstance(answer, Answer):
-                        heard(call.place, answer)
-        return answers
+        answers |= {at: call for at, call in ready if isinstance(call, CallError)}
+        for batch in batches([call for _, call in ready if isinstance(call, Asked)]):
+            if stop.is_set() or self._closed:
+                answers |= {call.place: CallError(CANCELED) for call in batch}
+                continue
+            with self._using, model.tuned(weights) as adapter:
+                served_by = f"{self._name}+lora-{adapter[:8]}" if adapter else self._name
+                said = _said(model, batch, served_by)
+            for call, answer in zip(batch, said, strict=True):
+                answers[call.place] = answer
+                if isinstance(answer, Answer):
+                    heard(call.place, answer)
 
 
 def _said(model: Any, batch: Sequence[Asked], served_by: str) -> Sequence[Answer | CallError]:
@@ -106,10 +109,10 @@ def _said(model: Any, batch: Sequence[Asked], served_by: str) -> Sequence[Answer
         replies = model.generate([call.tokens for call in batch], [call.luck for call in batch], batch[0].most)
     except RuntimeError as error:  # PyTorch's, for instance a GPU that is full
         return [CallError(f"500 {error}")] * len(batch)
-    return [_answer(call, reply, served_by) for call, reply in zip(batch, replies, strict=True)]
+    return [_written(call, reply, served_by) for call, reply in zip(batch, replies, strict=True)]
 
 
-def _answer(call: Asked, reply: Any, served_by: str) -> Answer | CallError:
+def _written(call: Asked, reply: Any, served_by: str) -> Answer | CallError:
     if call.schema is None:
         return Answer(reply.text, len(call.tokens), reply.tokens, served_by)
     if reply.cut:
