@@ -18,7 +18,7 @@ GENERATE = {
     "judge.thresholds": {"realistic": 1, "valid": 1},  # what this model rates is of no interest here
     "judge.max_tokens": 60,
     "split": {"train": 0.67, "validation": 0.33},
-    "fine_tune": {"max_epochs": 6},
+    "fine_tune": {"max_epochs": 10},
     "evaluate.max_tokens": 8,
     "holdout": {"file": "rows.csv"},
 }

@@ -25,7 +25,8 @@ def to_q8_0(source: Path, target: Path) -> None:
     os.close(handle)
     try:
         reader = open_gguf(source)
-        write_gguf(reader, Path(name), _Matrices(reader), reader.fields[TEMPLATE_KEY].contents())
+        template = reader.fields[TEMPLATE_KEY].contents()
+        write_gguf(reader, Path(name), _Matrices(reader), template, GGMLQuantizationType.Q8_0)
         Path(name).replace(target)
     finally:
         Path(name).unlink(missing_ok=True)
