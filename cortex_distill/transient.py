@@ -3,7 +3,8 @@
 from cortex_distill.sql import Sql
 
 # Texts of throttling, time-outs and lost connections as Cortex, the connector and HTTP servers word them
-# (429, 502, 503, 504; the REST client of snowflake-ml-python retries 429, 503 and 504). All lower case.
+# (429, 502, 503, 504; the REST client of snowflake-ml-python retries 429, 503 and 504). All lower case, letters,
+# digits and blanks only: they are parts of a regular expression, too.
 TEXTS = (
     "throttl",
     "too many requests",
@@ -33,5 +34,4 @@ def is_transient_text(message: str) -> bool:
 
 def is_transient_sql(column: str) -> Sql:
     """The same question as a SQL condition on a text column; false where the column is NULL."""
-    tests = " OR ".join([f"CONTAINS(LOWER(' ' || {column} || ' '), ?)"] * len(TEXTS))
-    return Sql(f"COALESCE({tests}, FALSE)", TEXTS)
+    return Sql(f"COALESCE(REGEXP_INSTR(LOWER(' ' || {column} || ' '), ?) > 0, FALSE)", ("|".join(TEXTS),))

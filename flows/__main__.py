@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -16,6 +17,12 @@ from flows.engine import engine
 from flows.models import models
 
 EXIT_MENDABLE = 2
+EXIT_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+STOPPED = "stopped; every batch of calls that had ended is kept: run the same command again, and it is not made again"
+
+
+class Interrupted(Exception):
+    """Somebody pressed Ctrl-C; the text says how to go on."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,10 +62,15 @@ def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
     """Run one experiment: generate, judge, split, fine-tune, evaluate, record."""
     values = _prepared(file, engine, overrides)
     from flows.distill import distill  # noqa: PLC0415
+    from flows.prefect_server import start_server  # noqa: PLC0415
     from flows.terminal import progress_bars, show_summary  # noqa: PLC0415
 
-    with progress_bars():
-        summary: Any = distill(str(file), engine, values or None)  # a flow that returns a state gives back its data
+    try:
+        start_server()
+        with progress_bars():
+            summary: Any = distill(str(file), engine, values or None)  # a flow that returns a state gives its data
+    except KeyboardInterrupt:
+        raise Interrupted(STOPPED) from None
     show_summary(summary)
 
 
@@ -132,9 +144,11 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.Abort:
-        click.echo("stopped; run the same command again to go on where it was", err=True)
-        sys.exit(130)
+    except (Interrupted, click.Abort) as error:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would be a traceback, in the middle of closing
+        click.echo(str(error) or "stopped", err=True)
+        _let_go(error)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _let_go(error: BaseException | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cortex_distill.local.service import client, door
+from cortex_distill.programs import typed
 from cortex_distill.session import local_folder, local_models
 
 
@@ -46,7 +47,8 @@ def _status() -> dict[str, Any] | None:
 
 def _show(now: dict[str, Any] | None) -> None:
     if now is None:
-        click.echo(f"no local engine runs in {local_folder()}; `distill engine start` or any run starts one")
+        start = f"{typed('distill')} engine start"
+        click.echo(f"no local engine runs in {local_folder()}; `{start}` or any run starts one")
         return
     click.echo(f"process     {now['pid']}, running for {_duration(now['seconds'])}")
     click.echo(f"folder      {now['home']} (log: {door.LOG})")

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from cortex_distill.errors import StepError
 from cortex_distill.metrics import p_text
+from cortex_distill.programs import typed
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 console = Console(width=None if sys.stdout.isatty() else 120)
 SECONDS_BETWEEN_LINES = 15.0
+_NEXT = {
+    ("distill", "show"): "every run in EXPERIMENTS",
+    ("prefect", "server start"): "then http://127.0.0.1:4200/v2/artifacts: the report",
+}
 
 
 @contextmanager
@@ -97,10 +102,8 @@ def show_summary(summary: Summary) -> None:
         console.print(Text(f"Judge: {summary.judge_check}"))
     console.print(_calls(summary))
     console.print(f"\nrun {summary.run_id}", highlight=False)
-    console.print("  distill show                       every run in EXPERIMENTS", highlight=False)
-    console.print(
-        "  prefect server start               then http://127.0.0.1:4200/v2/artifacts: the report", highlight=False
-    )
+    for command, meaning in _NEXT.items():
+        console.print(f"  {typed(command[0]) + ' ' + command[1]:<33}  {meaning}", highlight=False, soft_wrap=True)
 
 
 def _plain(title: str, columns: list[tuple[str, str]]) -> Table:
@@ -197,7 +200,8 @@ def show_experiments(session: Session, run_id: str | None, last: int) -> None:
     rows = execute(session, experiments_sql(run_id, last))
     if not rows:
         wanted = f"a run that begins with '{run_id}'" if run_id else "a run"
-        raise StepError(f"EXPERIMENTS has no row of {wanted}; start one with: distill run configs/support_tickets.yaml")
+        start = f"{typed('distill')} run configs/support_tickets.yaml"
+        raise StepError(f"EXPERIMENTS has no row of {wanted}; start one with: {start}")
     columns = [("run", ""), ("experiment", ""), ("set", ""), ("model", ""), ("prompt", ""), ("answered by", "")]
     table = _plain("EXPERIMENTS", [*columns, ("n", "right"), ("accuracy (95 %)", "right"), ("at", "right")])
     previous = None

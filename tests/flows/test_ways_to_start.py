@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 from prefect.settings import get_current_settings
 
+from cortex_distill.local import connect
 from cortex_distill.local.service import client, door
+from flows.__main__ import STOPPED
+from flows.prefect_server import start_server
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "configs/support_tickets.yaml"
@@ -30,9 +33,9 @@ print(json.dumps([list(row) for row in rows]))
 
 
 @pytest.fixture
-def run(prefect_server, tmp_path):
-    """Runs a command as a user would, on an engine and a Prefect server of the test's own."""
-    environment = os.environ | {
+def environment(prefect_server, tmp_path):
+    """Of a user with an engine and a Prefect server of the test's own."""
+    yield os.environ | {
         "PREFECT_API_URL": get_current_settings().api.url,
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "DISTILL_HOME": str(tmp_path / "engine"),
@@ -40,6 +43,12 @@ def run(prefect_server, tmp_path):
         "DISTILL_IN_PROCESS": "0",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
+    client.stop(tmp_path / "engine", 0)
+
+
+@pytest.fixture
+def run(environment):
+    """Runs a command as a user would; what it prints."""
 
     def run_one(*command, **variables):
         done = subprocess.run(
@@ -48,8 +57,7 @@ def run(prefect_server, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    yield run_one
-    client.stop(tmp_path / "engine", 0)
+    return run_one
 
 
 def kill_engine_at_work(home):
@@ -75,6 +83,46 @@ def test_a_run_goes_on_when_its_engine_is_killed(run, tmp_path):
         killing.result()
     assert "Tickets: 30 asked for → 30 written" in printed
     assert (tmp_path / "engine" / door.LOG).read_text().count(" serves ") == 2
+
+
+def kept(home):
+    """How many answers the ledger has; 0 while nothing is there yet."""
+    if door.read(home) is None:
+        return 0
+    with connect(home, "simulated:latency_ms=100", database="DISTILL", schema="PUBLIC") as connection:
+        shown = connection.cursor().execute("SHOW TABLES LIKE 'COMPLETIONS'").fetchall()
+    return shown[0][7] if shown else 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_in_one_line_and_keeps_what_was_answered(environment, tmp_path):
+    command = ["distill", "run", CONFIG, "--set", "generate.per_category=6"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment | {"DISTILL_MODELS": "simulated:latency_ms=100"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    give_up = time.monotonic() + 120
+    while not kept(tmp_path / "engine") and process.poll() is None and time.monotonic() < give_up:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, said = process.communicate(timeout=120)
+    assert (said, process.returncode) == (f"{STOPPED}\n", 130)
+    assert kept(tmp_path / "engine")
+
+
+def test_ctrl_c_is_not_meant_for_prefects_server(monkeypatch, capfd):
+    """A process is started in its place, and tells what it blocks."""
+    code = "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    start = lambda sync_client: subprocess.run([sys.executable, "-c", code], check=True)  # noqa: E731
+    monkeypatch.setattr("prefect.client.orchestration.get_client", start)
+    start_server()
+    assert "SIGINT" in capfd.readouterr().out
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 @pytest.mark.slow

@@ -6,6 +6,9 @@ from decimal import Decimal
 import pytest
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
+from cortex_distill import transient
+from cortex_distill.transient import is_transient_sql, is_transient_text
+
 DAY = datetime.date
 DOCUMENT = """PARSE_JSON('{"a": 1, "b": [77, 88], "c": {"d": "X"}, "e f": 2}')"""
 
@@ -290,3 +293,13 @@ REFUSED = [
 def test_what_would_be_answered_wrongly_is_an_error(rows, expression, message):
     with pytest.raises(SnowparkSQLException, match=message):
         rows(f"SELECT {expression} AS x FROM (SELECT 1 AS a)")
+
+
+def test_rows_and_statements_are_tried_again_for_the_same_texts(rows):
+    messages = [f"it said: {text}, sadly" for text in transient.TEXTS] + [text.strip() for text in transient.TEXTS]
+    messages += [*map(str.upper, transient.TEXTS), "Invalid identifier", "429s", "Two lines,\none a timeout", ""]
+    asked = is_transient_sql("column1")
+    values = ", ".join(["(?)"] * len(messages))
+    found = rows(f"SELECT {asked.text} FROM VALUES {values}", *asked.binds, *messages)
+    assert [is_it for (is_it,) in found] == [is_transient_text(message) for message in messages]
+    assert rows(f"SELECT {is_transient_sql('NULL').text}", *asked.binds) == [(False,)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cortex_distill.errors import SetupError
 from cortex_distill.local.service import door
 from cortex_distill.local.service.door import Door
+from cortex_distill.programs import typed
 
 if TYPE_CHECKING:
     from cortex_distill.local.service.connection import ServiceConnection
@@ -88,7 +89,8 @@ def _suits(home: Path, found: Door, status: dict[str, Any], models: str) -> bool
         raise SetupError(
             f"the local engine in {home} (process {status['pid']}) serves other clients with models "
             f"'{status['models']}', and models '{models}' were asked for.\n"
-            "Wait for them to end, stop it with `distill engine stop`, or set DISTILL_HOME to another folder."
+            f"Wait for them to end, stop it with `{typed('distill')} engine stop`,"
+            " or set DISTILL_HOME to another folder."
         )
     ask(found, "stop", patience=0)
     return False

@@ -45,6 +45,7 @@ class Client:
     def __init__(self, endpoint: Endpoint, concurrency: int, timeout: float) -> None:
         """On the loop: the session and the semaphore belong to the one that runs now."""
         self._endpoint, self._concurrency, self._timeout = endpoint, concurrency, timeout
+        self._address, self._proxy = endpoint.chat, endpoint.proxy  # to look these up takes as long as half a call
         self._slots = asyncio.Semaphore(concurrency)
         self._again = 0.0  # before that time of the loop the server wants to be left alone
         self._patiently = stamina.AsyncRetryingCaller(
@@ -98,7 +99,7 @@ class Client:
         headers = {"Authorization": f"Bearer {asked.key}"} if asked.key else None
         try:
             async with self._session.post(
-                self._endpoint.chat, data=body, headers=headers, proxy=self._endpoint.proxy, allow_redirects=False
+                self._address, data=body, headers=headers, proxy=self._proxy, allow_redirects=False
             ) as response:
                 document = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
