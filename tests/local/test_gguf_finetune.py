@@ -15,6 +15,7 @@ from cortex_distill.local.providers.gguf.optimise import EMBEDDING, HEAD_NORM, f
 from cortex_distill.local.providers.gguf.weights import open_gguf, read_model, write_gguf
 from cortex_distill.local.providers.training.examples import Encoder
 from cortex_distill.local.providers.training.files import CHECKPOINT
+from tests.local.cut_off import Killed, cut_off
 from tests.local.tiny_llama import bytewise, write_tiny
 
 ROWS = [(f"{word} {number}", label) for number in range(8) for word, label in (("lost", "A"), ("bill", "B"))]
@@ -43,22 +44,6 @@ def job(tiny):
         )
 
     return made
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing of the process but its files is left."""
-
-
-def cut_off(after):
-    """Ends a training as soon as so many epochs are done."""
-    said = []
-
-    def say(now):
-        said.append(now)
-        if len({each.training_loss for each in said} - {None}) == after:
-            raise Killed
-
-    return say
 
 
 def test_a_training_lowers_the_loss_and_its_model_answers_with_the_labels(job, tmp_path):
@@ -125,12 +110,11 @@ def test_a_checkpoint_of_another_job_or_half_a_one_is_not_used(job, tmp_path):
     with pytest.raises(Killed):
         train.run(job(), tmp_path, cut_off(2))
     whole = (tmp_path / CHECKPOINT).read_bytes()
-    said = []
     for spec, content in ((job(fingerprint="two"), whole), (job(), whole[: len(whole) // 2]), (job(), b"")):
         (tmp_path / CHECKPOINT).write_bytes(content)
-        said.clear()
+        said = []
         with pytest.raises(Killed):
-            train.run(spec, tmp_path, lambda now: said.append(now) or cut_off(1)(now))
+            train.run(spec, tmp_path, cut_off(1, said))
         assert said[0].training_loss is None and said[0].trained_tokens == 0
 
 
