@@ -38,7 +38,7 @@ test: install  ## Everything that CI runs: lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile   # whole files, since tests of one file share what takes long to make
 
 check: install  ## Lint, types and the fast tests only
 	$(BIN)/ruff check .

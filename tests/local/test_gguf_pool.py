@@ -120,7 +120,7 @@ def test_a_file_that_was_replaced_is_another_model(engines):
     models = EnginePool(5)
     use(models, "a")
     Path("a").write_bytes(b"another")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(CallError, match="none cannot be read"):
         use(models, "none")
     Path("a").write_bytes(b"xx")
     use(models, "a")

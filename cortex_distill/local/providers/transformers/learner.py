@@ -14,7 +14,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from cortex_distill.local.providers import CallError
-from cortex_distill.local.providers.training.course import Course
+from cortex_distill.local.providers.training.course import Check, Course, checked
 from cortex_distill.local.providers.training.examples import Encoder, Example
 from cortex_distill.local.providers.training.files import CHECKPOINT, replacing
 from cortex_distill.local.providers.training.schedule import by_tokens, rate_at, steps
@@ -77,15 +77,16 @@ class LoraLearner:
             say(done / len(plan))
         return total / sum(len(target) for _, target in self._train)
 
-    def validate(self) -> float | None:
-        """Mean loss over the validation rows."""
+    def validate(self) -> Check | None:
+        """What the validation rows say."""
         if not self._validation:
             return None
         self.model.eval()
         with torch.no_grad():
-            parts = by_tokens(self._validation, _length, self._job.chunk_tokens)
-            total: float = sum(-log_likelihoods(self.model, part).sum().item() for part in parts)
-        return total / sum(len(target) for _, target in self._validation)
+            parts = list(by_tokens(self._validation, _length, self._job.chunk_tokens))
+            losses = [loss for part in parts for loss in (-log_likelihoods(self.model, part)).tolist()]
+        tokens = [len(target) for part in parts for _, target in part]
+        return checked(list(zip(losses, tokens, strict=True)))
 
     def keep(self) -> None:
         """Copy the adapter."""
@@ -93,7 +94,7 @@ class LoraLearner:
 
     def save(self, course: Course) -> None:
         """Adapter, optimiser, the best adapter where it is another."""
-        kept = {"fingerprint": self._job.fingerprint, "losses": course.losses, "checks": course.checks}
+        kept = {"fingerprint": self._job.fingerprint, "losses": course.losses, "checks": [*map(list, course.checks)]}
         is_last = course.taken == len(course.losses)
         tensors = {"tuned": self._copied(), "best": None if is_last else dict(self._best)}
         with replacing(self._folder / CHECKPOINT) as file:
