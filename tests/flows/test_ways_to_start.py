@@ -141,5 +141,5 @@ def test_console_script_deployment_and_direct_call_give_the_same_rows(run):
         by_run.setdefault(run_id, []).append(row)
     assert len(by_run) == 3
     first, *others = by_run.values()
-    assert len(first) == 10
+    assert len(first) == 18
     assert all(rows == first for rows in others)
