@@ -75,7 +75,7 @@ def _line_listener() -> Any:
     def listen(title: str, now: ledger.Progress) -> None:
         nonlocal last
         ended = now.done >= now.calls
-        if ended or time.monotonic() - last > SECONDS_BETWEEN_LINES:
+        if ended or (now.done and time.monotonic() - last > SECONDS_BETWEEN_LINES):
             last = time.monotonic()
             failed = f", {now.failed} failed" if now.failed else ""
             console.print(f"{title}: {now.done} of {now.calls} in {now.seconds:.0f} s{failed}", highlight=False)
