@@ -217,6 +217,16 @@ def test_stop_waits_for_the_statements_under_way(home):
     assert len(answers) == 1
 
 
+def test_a_service_that_has_ended_leaves_no_thread_for_a_client_that_stays(tmp_path):
+    before = set(threading.enumerate())
+    with served(tmp_path, FakeProvider()) as service:
+        connection = plain_connect(**door.Door(service.port, "LOCAL", service.token).parameters())
+        assert rows(connection, "SELECT 1") == [(1,)]
+        answering = [thread for thread in threading.enumerate() if "process_request" in thread.name]
+        assert set(answering) - before
+    assert until(lambda: not any(thread.is_alive() for thread in set(answering) - before))
+
+
 def test_other_models_are_refused_while_somebody_uses_these_and_replace_them_after(home):
     connection = opened(home)
     rows(connection, "SELECT 1")

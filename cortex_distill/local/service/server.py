@@ -5,8 +5,10 @@ import json
 import logging
 import os
 import secrets
+import socket
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -27,6 +29,16 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 512  # connections that arrive at once; more would be refused
     service: "Service"
 
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.open: set[socket.socket] = set()
+        super().__init__(address, handler)
+
+    def hang_up(self) -> None:
+        """Let the threads of idle connections end: they hold the engine, and with it DuckDB. Replies still go out."""
+        for connection in list(self.open):
+            with suppress(OSError):  # its client was quicker
+                connection.shutdown(socket.SHUT_RD)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no event."""
         _LOG.debug("connection of %s ended", client_address, exc_info=True)
@@ -40,7 +52,12 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # one packet for head and body: two would wait for each other (Nagle, delayed acknowledgement)
     disable_nagle_algorithm = True
 
+    def setup(self) -> None:
+        super().setup()
+        self.server.open.add(self.connection)
+
     def finish(self) -> None:
+        self.server.open.discard(self.connection)
         self.server.service.presence.left(id(self))
         super().finish()
 
@@ -92,6 +109,7 @@ class Service:
         threading.Thread(target=self._watch, name="cortex-watch", daemon=True).start()
         self._server.serve_forever(poll_interval=0.1)
         self._server.server_close()
+        self._server.hang_up()
 
     def stop(self, patience: float) -> None:
         """End `serve`: no new statements, `patience` seconds for those under way."""
