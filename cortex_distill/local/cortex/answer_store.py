@@ -44,8 +44,7 @@ class Asked(NamedTuple):
     draw: int
 
 
-Told = Callable[[Asked, int], None]
-"""Told that an answer is written, and under which number."""
+Told = Callable[[Asked, int], None]  # that an answer is written, and under which number
 Task = tuple[Asked, Answer, Told]
 
 
@@ -92,8 +91,8 @@ class AnswerStore:
 
     def read(self, number: int) -> Answer:
         """The answer of that number."""
+        query = "SELECT text, prompt_tokens, completion_tokens, served_by FROM answers WHERE id = ?"
         with self._guard:
-            query = "SELECT text, prompt_tokens, completion_tokens, served_by FROM answers WHERE id = ?"
             return Answer(*self._opened().execute(query, (number,)).fetchone())
 
     def next_draw(self, key: bytes) -> int:
@@ -111,8 +110,8 @@ class AnswerStore:
             try:
                 with self._transaction() as database:
                     database.executemany("DELETE FROM answers WHERE id BETWEEN ? AND ?", _runs(numbers))
-                    rows = [(key, now, number) for key, number in draws.items()]
-                    database.executemany("INSERT OR REPLACE INTO draws (key, made, next) VALUES (?, ?, ?)", rows)
+                    rows = ((key, now, number) for key, number in draws.items())
+                    database.executemany("INSERT OR REPLACE INTO draws VALUES (?, ?, ?)", rows)
             except sqlite3.Error as error:
                 _LOG.warning("answers that are no longer needed stay in %s: %s", self._file, error)
 
@@ -181,8 +180,10 @@ class AnswerStore:
 
     def _open_or_begin_anew(self) -> None:
         """Drop what is too old. A file that a crash of the machine has spoiled is begun anew."""
+        old = int(time.time()) - KEPT_DAYS * 86_400
         try:
-            self._drop_old()
+            for table in ("answers", "draws"):
+                self._opened().execute(f"DELETE FROM {table} WHERE made < ?", (old,))
         except sqlite3.OperationalError as error:
             raise SetupError(f"the local engine cannot open {self._file}: {error}") from error
         except sqlite3.DatabaseError as error:
@@ -190,11 +191,6 @@ class AnswerStore:
             self._let_go()
             for file in (self._file, self._file.with_name(f"{FILE}-wal")):
                 file.unlink(missing_ok=True)
-
-    def _drop_old(self) -> None:
-        database = self._opened()
-        for table in ("answers", "draws"):
-            database.execute(f"DELETE FROM {table} WHERE made < ?", (int(time.time()) - KEPT_DAYS * 86_400,))
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
