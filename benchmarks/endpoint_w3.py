@@ -9,7 +9,9 @@ functions. The serving window is from the first call's arrival at the stub to th
 concurrency, CPU is that of client and engine. The floor is a bare aiohttp client against the same stub. A killed run
 must end with the tickets and predictions of one that was not.
 
-2026-11-26, two cores, busy with other work as well (load 1 to 10), so only CPU, counts and minima say something:
+2026-11-26, two idle cores, 2 runs: window 7.77 and 7.44 s, 1.66 and 1.59 × ideal (floor 1.09 and 1.11); CPU 1.59 and
+1.50 ms a call for the steps, 2.7 and 2.6 with start-up; peak 217 and 308 MiB; killed at 0.5: 32 paid twice.
+The same day, busy with other work as well (load 1 to 10), so only CPU, counts and minima say something there:
 - 2,995 calls, 12 runs: CPU 1.5 to 1.9 ms a call for the steps (2.9 to 3.2 with start-up); window 1.7 × ideal at best,
   when the floor was 1.2, and up to 3.1 under load; peak memory of client and engine 217 and 300 MiB.
 - 29,990 calls (--rows 10000), 1 run: 1.07 ms a call, 230 and 388 MiB.
