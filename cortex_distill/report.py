@@ -49,7 +49,7 @@ def _results(summary: Summary) -> str:
     rows = [
         [
             score.evaluation_set,
-            f"{score.role} {escaped(score.model)}",
+            score.role if score.role == "tuned student" else f"{score.role} {escaped(score.model)}",  # named below
             escaped(score.variant),
             str(score.n),
             score.figure,
@@ -65,8 +65,9 @@ def _results(summary: Summary) -> str:
 
 
 def _verdicts(summary: Summary) -> str:
-    lines = [f"- {c.role}, {c.evaluation_set}: {escaped(c.verdict.text)}" for c in summary.compared]
-    return "## A/B: prompts on the same rows\n\n" + "\n".join(lines) if lines else ""
+    on = summary.best_set
+    lines = [f"- {c.role}: {escaped(c.verdict.text)}" for c in summary.compared if c.evaluation_set == on]
+    return f"## A/B: prompts on the same rows ({on})\n\n" + "\n".join(lines) if lines else ""
 
 
 def _funnel(summary: Summary) -> str:
