@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from prefect import task
 
-from cortex_distill.ledger import Ask, Asked
+from cortex_distill.ledger import Asked
 from cortex_distill.metrics import SIGNIFICANT, Pair, p_text, verdicts
 from cortex_distill.prompts import to_sql
 from cortex_distill.replies import first_object_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
-from tasks.judge import COLUMNS, rating_schema, score
+from tasks.judge import COLUMNS, rating_ask, score
 from tasks.step import ON_CORTEX, progress
 
 
@@ -53,16 +53,7 @@ def check_judge(run: Run) -> JudgeCheck | None:
     if run.config.holdout is None or not config.check:
         return None
     with progress("check the judge") as report:
-        asked = run.ask(
-            Ask(
-                step="check",
-                rows=prompts_sql(run),
-                model=run.config.models.judge,
-                parameters={"temperature": config.temperature, "max_tokens": config.max_tokens},
-                schema=rating_schema(config.thresholds) if config.structured_output else None,
-            ),
-            report,
-        )
+        asked = run.ask(rating_ask(run, "check", prompts_sql(run)), report)
     count = count_sql(asked.replies, config.thresholds)
     both, own, other, neither = map(int, run.sql(count.text, *count.binds)[0])
     [verdict] = verdicts([Pair("own", "other", both, own, other, neither)])

@@ -38,19 +38,18 @@ def judge_tickets(run: Run) -> Judged:
     """Rate, then keep what reaches every threshold. Safe to repeat. Raises StepError if nothing does."""
     config = run.config.judge
     with progress("judge") as report:
-        asked = run.ask(
-            Ask(
-                step="judge",
-                rows=prompts_sql(run),
-                model=run.config.models.judge,
-                parameters={"temperature": config.temperature, "max_tokens": config.max_tokens},
-                schema=rating_schema(config.thresholds) if config.structured_output else None,
-            ),
-            report,
-        )
+        asked = run.ask(rating_ask(run, "judge", prompts_sql(run)), report)
     for statement in (rate_sql(run.id, asked.replies, config.thresholds), keep_sql(run.id, config.thresholds)):
         run.sql(statement.text, *statement.binds)
     return _count(run, asked)
+
+
+def rating_ask(run: Run, step: str, rows: Sql) -> Ask:
+    """What the judge is asked about prompts for ratings, in whichever step."""
+    config = run.config.judge
+    parameters = {"temperature": config.temperature, "max_tokens": config.max_tokens}
+    schema = rating_schema(config.thresholds) if config.structured_output else None
+    return Ask(step, rows, run.config.models.judge, parameters, schema)
 
 
 def _count(run: Run, asked: Asked) -> Judged:
