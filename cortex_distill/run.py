@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,13 @@ class Run:
     """Session, experiment and id of one execution. Not a dataclass: Prefect would walk into the session's fields."""
 
     def __init__(
-        self, session: Session, run_id: str, experiment: Experiment, engine: str, flow_run_url: str | None = None
+        self,
+        session: Session,
+        run_id: str,
+        experiment: Experiment,
+        engine: str,
+        flow_run_url: str | None = None,
+        tags: Sequence[str] = (),
     ) -> None:
         self.session = session
         self.id = run_id
@@ -29,6 +35,7 @@ class Run:
         self.config = experiment.config
         self.engine = engine
         self.flow_run_url = flow_run_url
+        self.tags = sorted(tags)
 
     def sql(self, text: str, *binds: object) -> list[Any]:
         """Run one statement with binds; its rows. Raises SqlError."""

@@ -25,6 +25,8 @@ class Score(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     confusion: Confusion
+    calls: int = 0  # to the teacher that wrote the rows; as many as rows where people wrote them
+    design_effect: float = 1.0  # by how much rows of one call resemble each other
 
     @property
     def accuracy(self) -> float:
@@ -33,8 +35,8 @@ class Score(NamedTuple):
 
     @property
     def interval(self) -> Interval:
-        """95 % interval of the accuracy."""
-        return wilson_interval(self.correct, self.n)
+        """95 % interval of the accuracy, wider where rows of one call resemble each other."""
+        return wilson_interval(self.correct, self.n, self.design_effect)
 
     def macro_f1(self, categories: Sequence[str]) -> float:
         """Mean F1 over the categories that have rows."""

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from cortex_distill.ledger import Asked
-from cortex_distill.metrics import Verdict
+from cortex_distill.verdicts import Verdict
 from cortex_distill.scores import ROLES, SETS, Score
 
 

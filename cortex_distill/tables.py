@@ -28,10 +28,21 @@ TABLES = {
         engine STRING, variant STRING, evaluation_set STRING, n NUMBER, correct NUMBER, accuracy FLOAT,
         accuracy_low FLOAT, accuracy_high FLOAT, macro_f1 FLOAT, off_list NUMBER, unanswered NUMBER,
         prompt_tokens NUMBER, completion_tokens NUMBER, credits FLOAT, prices_of STRING, seconds FLOAT,
-        created_at TIMESTAMP_NTZ, flow_run STRING, git_commit STRING, config VARIANT""",
+        created_at TIMESTAMP_NTZ, flow_run STRING, git_commit STRING, config VARIANT, calls NUMBER,
+        design_effect FLOAT, tags VARIANT""",
 }
+
+# Columns that came later than their table: whoever has the table gets them with the next run.
+ADDED = {"EXPERIMENTS": ("calls NUMBER", "design_effect FLOAT", "tags VARIANT")}
 
 
 def create_sql(table: str) -> str:
     """CREATE TABLE IF NOT EXISTS for one of TABLES."""
     return f"CREATE TABLE IF NOT EXISTS {table} ({' '.join(TABLES[table].split())})"
+
+
+def add_columns_sql() -> list[str]:
+    """One ALTER TABLE for each of ADDED."""
+    return [
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}" for table, columns in ADDED.items() for column in columns
+    ]

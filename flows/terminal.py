@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cortex_distill.errors import StepError
-from cortex_distill.metrics import p_text
+from cortex_distill.verdicts import p_text
 from cortex_distill.programs import typed
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql

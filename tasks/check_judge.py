@@ -13,7 +13,7 @@ from typing import NamedTuple
 from prefect import task
 
 from cortex_distill.ledger import Asked
-from cortex_distill.metrics import SIGNIFICANT, Pair, p_text, verdicts
+from cortex_distill.verdicts import SIGNIFICANT, Pair, p_text, verdicts
 from cortex_distill.prompts import to_sql
 from cortex_distill.replies import first_object_sql
 from cortex_distill.run import Run

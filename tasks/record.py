@@ -14,7 +14,7 @@ from prefect import task
 
 from cortex_distill.ledger import Asked
 from cortex_distill.load import resolved
-from cortex_distill.metrics import Confusion
+from cortex_distill.metrics import Confusion, design_effect
 from cortex_distill.prices import PRICES_OF, credits
 from cortex_distill.run import Run
 from cortex_distill.scores import Score, ranked
@@ -23,6 +23,7 @@ from tasks.evaluate import Arm
 from tasks.step import ON_CORTEX
 
 KEY = ("run_id", "role", "variant", "evaluation_set")
+JSON = ("config", "tags")
 
 
 @task(name="record", **ON_CORTEX)
@@ -54,15 +55,29 @@ def count_scores(run: Run) -> list[Score]:
         FROM PREDICTIONS WHERE run_id = ? GROUP BY role, variant, evaluation_set""",
         run.id,
     )
-    scores = [_score(row, cells[row[0], row[2], row[3]]) for row in counted]
+    groups: dict[tuple[str, ...], list[tuple[int, int, int]]] = {}
+    for *key, rows, correct, calls in run.sql(
+        """SELECT role, variant, evaluation_set, n, correct, COUNT(*) FROM (
+            SELECT p.role, p.variant, p.evaluation_set, COALESCE(t.completion_key, p.row_key) AS written_by,
+                COUNT(*) AS n, COUNT_IF(p.correct) AS correct
+            FROM PREDICTIONS p LEFT JOIN TICKETS t
+                ON t.run_id = p.run_id AND t.ticket_id = p.row_key AND p.evaluation_set <> 'holdout'
+            WHERE p.run_id = ? GROUP BY 1, 2, 3, 4
+        ) GROUP BY 1, 2, 3, 4, 5""",
+        run.id,
+    ):
+        groups.setdefault(tuple(key), []).append((int(rows), int(correct), int(calls)))
+    keys = [(row[0], row[2], row[3]) for row in counted]
+    scores = [_score(row, cells[key], groups[key]) for key, row in zip(keys, counted, strict=True)]
     return ranked(scores, list(run.config.prompts))
 
 
-def _score(row: Sequence[Any], confusion: Confusion) -> Score:
+def _score(row: Sequence[Any], confusion: Confusion, groups: Sequence[tuple[int, int, int]]) -> Score:
     role, model, variant, evaluation_set, served_by, *counts = row
     n, correct, off_list, unanswered, prompt_tokens, completion_tokens = map(int, counts)
-    tokens = (prompt_tokens, completion_tokens)
-    return Score(role, model, variant, evaluation_set, served_by, n, correct, off_list, unanswered, *tokens, confusion)
+    counted = (n, correct, off_list, unanswered, prompt_tokens, completion_tokens)
+    calls = sum(group[2] for group in groups)
+    return Score(role, model, variant, evaluation_set, served_by, *counted, confusion, calls, design_effect(groups))
 
 
 def experiment_row(run: Run, score: Score, seconds: float | None) -> dict[str, Any]:
@@ -95,12 +110,15 @@ def experiment_row(run: Run, score: Score, seconds: float | None) -> dict[str, A
         "flow_run": run.flow_run_url,
         "git_commit": run.git_commit,
         "config": json.dumps(resolved(run.experiment), ensure_ascii=False),
+        "calls": score.calls,
+        "design_effect": score.design_effect,
+        "tags": json.dumps(run.tags, ensure_ascii=False),
     }
 
 
 def merge_sql(row: Mapping[str, Any]) -> Sql:
     """Insert the row, or replace the one with the same KEY."""
-    sources = ", ".join(f"{'PARSE_JSON(?)' if name == 'config' else '?'} AS {name}" for name in row)
+    sources = ", ".join(f"{'PARSE_JSON(?)' if name in JSON else '?'} AS {name}" for name in row)
     on = " AND ".join(f"e.{name} = s.{name}" for name in KEY)
     updates = ", ".join(f"{name} = s.{name}" for name in row if name not in KEY)
     return Sql(

@@ -14,7 +14,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from cortex_distill.ledger import Asked
-from cortex_distill.metrics import Pair, verdicts
+from cortex_distill.verdicts import Pair, verdicts
 from cortex_distill.report import markdown
 from cortex_distill.run import Run
 from cortex_distill.scores import Score

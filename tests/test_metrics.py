@@ -1,10 +1,10 @@
-"""Accuracies, intervals and paired tests."""
+"""Accuracies, their intervals, and scores per category."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_distill.metrics import Pair, class_scores, macro_f1, verdicts, wilson_interval
+from cortex_distill.metrics import class_scores, design_effect, macro_f1, wilson_interval
 
 
 def test_the_interval_of_17_of_17_keeps_a_width():
@@ -50,29 +50,26 @@ def test_a_perfect_arm_has_macro_f1_of_one():
     assert macro_f1({("a", "a"): 3, ("b", "b"): 2}, ["a", "b"]) == 1.0
 
 
-def test_variants_that_differ_on_few_rows_are_not_called_different():
-    (verdict,) = verdicts([Pair("x", "y", both=50, only_first=3, only_second=5, neither=42)])
-    assert verdict.text.startswith("no difference shown between x and y (n = 100; 3 rows only x got right, 5 only y")
+def test_rows_of_one_call_that_stand_and_fall_together_count_for_one():
+    assert design_effect([(5, 5, 10), (5, 0, 10)]) == pytest.approx(5 * 20 / 19)
 
 
-def test_a_clear_winner_is_named_with_its_p_value():
-    (verdict,) = verdicts([Pair("x", "y", both=50, only_first=2, only_second=20, neither=28)])
-    assert verdict.text.startswith("y is better than x")
-    assert verdict.p_value == pytest.approx(2 * sum(_choose(22, k) for k in range(3)) / 2**22)
+def test_rows_of_one_call_that_differ_as_strangers_do_count_fully():
+    assert design_effect([(2, 2, 25), (2, 1, 50), (2, 0, 25)]) == pytest.approx(100 / 99)
 
 
-def test_many_pairs_are_corrected_after_holm():
-    pair = Pair("x", "y", both=0, only_first=1, only_second=9, neither=0)
-    alone = verdicts([pair])[0].p_value
-    assert [v.p_value for v in verdicts([pair] * 3)] == pytest.approx([3 * alone] * 3)
+def test_rows_that_were_written_alone_have_no_design_effect():
+    assert design_effect([(1, 1, 70), (1, 0, 30)]) == 1.0
 
 
-def test_no_pairs_have_no_verdicts():
-    assert verdicts([]) == []
+def test_a_single_call_says_no_more_than_a_single_row():
+    assert design_effect([(25, 20, 1)]) == 25
 
 
-def _choose(n, k):
-    result = 1
-    for i in range(k):
-        result = result * (n - i) // (i + 1)
-    return result
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 5)), min_size=1), st.randoms(use_true_random=False))
+def test_a_design_effect_never_makes_an_interval_narrower(shape, random):
+    groups = [(rows, random.randint(0, rows), calls) for rows, calls in shape]
+    n, correct = (sum(group[place] * group[2] for group in groups) for place in (0, 1))
+    plain, wide = wilson_interval(correct, n), wilson_interval(correct, n, design_effect(groups))
+    assert wide.low <= plain.low + 1e-12
+    assert wide.high >= plain.high - 1e-12

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from cortex_distill.ledger import Asked
-from cortex_distill.metrics import Verdict
+from cortex_distill.verdicts import Verdict
 from cortex_distill.report import escaped, markdown
 from cortex_distill.scores import Score
 from cortex_distill.summary import Compared, Sample, Stage, Summary
