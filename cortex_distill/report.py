@@ -1,25 +1,11 @@
 """A run's Summary as Markdown that renders in both Prefect UIs. Text from tickets, models and files is escaped."""
 
-import html
-import re
-
+from cortex_distill.markup import escaped as escaped
+from cortex_distill.markup import fenced
+from cortex_distill.markup import table as table
 from cortex_distill.metrics import class_scores
 from cortex_distill.scores import Score
 from cortex_distill.summary import Sample, Summary
-
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:])")
-LONGEST_TEXT = 300
-
-
-def escaped(text: str) -> str:
-    """Foreign text for one Markdown table cell: no markup, no link, no HTML, one line, at most LONGEST_TEXT.
-
-    Control characters, and those that turn the direction of writing, become U+FFFD.
-    """
-    line = _UNSEEN.sub("\ufffd", " ".join(text.split()))
-    short = line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
-    return _MARKS.sub(r"\\\1", html.escape(short, quote=False))
 
 
 def markdown(summary: Summary) -> str:
@@ -37,12 +23,6 @@ def markdown(summary: Summary) -> str:
         _prompts(summary),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; all columns but the first are aligned right. The cells are Markdown already."""
-    lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _results(summary: Summary) -> str:
@@ -114,11 +94,5 @@ def _calls(summary: Summary) -> str:
 
 
 def _prompts(summary: Summary) -> str:
-    fenced = [f"**{escaped(name)}**\n\n{_fenced(text)}" for name, text in summary.prompts.items()]
-    return "## Prompts\n\n" + "\n\n".join(fenced)
-
-
-def _fenced(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{text.rstrip()}\n{fence}"
+    shown = [f"**{escaped(name)}**\n\n{fenced(text)}" for name, text in summary.prompts.items()]
+    return "## Prompts\n\n" + "\n\n".join(shown)
