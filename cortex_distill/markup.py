@@ -23,6 +23,12 @@ def escaped(text: str, longest: int = LONGEST_TEXT) -> str:
     return _MARKS.sub(r"\\\1", html.escape(one_line(text, longest), quote=False))
 
 
+def breakable(markdown: str) -> str:
+    """Escaped text that may be broken after the marks inside a name such as `judge.thresholds.valid=5`: the text
+    column of Prefect's newer UI is narrow, and a table with long words runs out of it."""
+    return re.sub(r"((?:\\?[._=:/])+)(?=\w)", "\\1\u200b", markdown)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """A Markdown table; all columns but the first `left` are aligned right. The cells are Markdown already."""
     lines = [header, [*[":--"] * left, *["--:"] * (len(header) - left)], *rows]

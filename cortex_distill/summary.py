@@ -2,17 +2,12 @@
 
 from typing import NamedTuple
 
+from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
 from cortex_distill.metrics import Verdict
+from cortex_distill.prices import credits
 from cortex_distill.scores import ROLES, SETS, Score
-
-
-class Stage(NamedTuple):
-    """One stage of the funnel from asked to split."""
-
-    name: str
-    tickets: int
-    lost: str  # why the others did not come this far; '' if none were lost
+from cortex_distill.standings import Standing
 
 
 class Compared(NamedTuple):
@@ -24,11 +19,38 @@ class Compared(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A ticket as the judge saw it, or a request that the tuned student got wrong."""
+    """A ticket as the judge saw it."""
 
     category: str
     request: str
     remark: str
+
+
+class Mistake(NamedTuple):
+    """A request that the tuned student got wrong, and how many of the other arms got it right."""
+
+    category: str
+    request: str
+    answer: str
+    teachers: tuple[int, int]  # right, of how many
+    bases: tuple[int, int]
+
+
+class Spent(NamedTuple):
+    """The calls that this run made of one model in one step."""
+
+    step: str
+    model: str
+    served_by: str
+    calls: int
+    failed: int
+    prompt_tokens: int
+    completion_tokens: int
+
+    @property
+    def credits(self) -> float | None:
+        """Estimated; None for a stand-in and for a model without a price."""
+        return credits(self.model, self.served_by, self.prompt_tokens + self.completion_tokens)
 
 
 class Summary(NamedTuple):
@@ -44,12 +66,15 @@ class Summary(NamedTuple):
     scores: list[Score]
     compared: list[Compared]
     tickets: list[Sample]
-    mistakes: list[Sample]
+    mistakes: list[Mistake]  # the worst, see tasks/report.py
     training: str  # one sentence about the fine-tuning job
     prompts: dict[str, str]
     judge_check: str = ""  # one sentence about the judge on labelled requests; '' if it was not tried
     judge_can_tell: bool | None = None
     trained_rows: int = 0
+    spent: list[Spent] = []  # noqa: RUF012  in the order in which they began; never written to
+    earlier: list[Standing] = []  # noqa: RUF012  other runs of the experiment, newest first
+    constrained: list[str] = []  # noqa: RUF012  variants that can only answer with a category
 
     @property
     def calls_made(self) -> int:

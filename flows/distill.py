@@ -20,6 +20,7 @@ from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tasks.generate import generate_tickets
 from tasks.judge import judge_tickets
+from tasks.leaderboard import update_leaderboard
 from tasks.prepare import prepare_tables
 from tasks.record import record_results
 from tasks.report import Found, report_run
@@ -81,4 +82,5 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         scores = record_results(run, answers)
         asked = [asked for _, asked in answers]
         summary = report_run(run, Found(generated, judged, checked, shares, tuned, asked, scores))
+        update_leaderboard(run)
     return Completed(message=summary.headline, data=summary)

@@ -13,12 +13,13 @@ from typing import NamedTuple
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from cortex_distill.ledger import Asked
+from cortex_distill.ledger import REPLY, Asked
 from cortex_distill.metrics import Pair, verdicts
-from cortex_distill.report import markdown
+from cortex_distill.report import key, markdown
 from cortex_distill.run import Run
 from cortex_distill.scores import Score
-from cortex_distill.summary import Compared, Sample, Stage, Summary
+from cortex_distill.standings import earlier_runs
+from cortex_distill.summary import Compared, Mistake, Sample, Spent, Stage, Summary
 from tasks.check_judge import JudgeCheck
 from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
@@ -27,6 +28,7 @@ from tasks.split import Shares
 from tasks.step import ON_CORTEX, log
 
 MISTAKES_SHOWN = 10
+EARLIER_SHOWN = 5
 _LEARNT = {"tickets": "tickets of this run", "examples": "the examples", "both": "tickets of this run and the examples"}
 
 
@@ -62,15 +64,17 @@ def report_run(run: Run, found: Found) -> Summary:
         scores=found.scores,
         compared=_compare(run),
         tickets=_tickets(run),
-        mistakes=_mistakes(run, found.scores[0].evaluation_set),
+        mistakes=worst_mistakes(run, found.scores[0].evaluation_set),
         training=training(run, found),
         judge_check=found.checked.text if found.checked else "",
         judge_can_tell=found.checked.can_tell if found.checked else None,
         trained_rows=found.tuned.rows,
         prompts=dict(run.config.prompts),
+        spent=what_was_spent(run),
+        earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
+        constrained=list(run.config.evaluate.constrained),
     )
-    key = f"report-{run.config.name.replace('_', '-')}"
-    create_markdown_artifact(markdown(summary), key=key, description=summary.headline)
+    create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=summary.headline)
     log("%s", summary.headline)
     return summary
 
@@ -140,12 +144,34 @@ def _rating(cell: str | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in rating.items() if name != "reason")
 
 
-def _mistakes(run: Run, evaluation_set: str) -> list[Sample]:
+def worst_mistakes(run: Run, evaluation_set: str) -> list[Mistake]:
+    """The worst ones: first those that most of the other arms, hence teacher and base student, got right."""
     rows = run.sql(
-        f"""SELECT category, request, COALESCE(prediction, response, error, '') FROM PREDICTIONS
-        WHERE run_id = ? AND role = 'tuned student' AND evaluation_set = ? AND NOT correct
-        ORDER BY row_key LIMIT {MISTAKES_SHOWN}""",
+        f"""SELECT t.category, t.request, COALESCE(t.prediction, t.response, t.error, ''),
+            COUNT_IF(o.role = 'teacher' AND o.correct), COUNT_IF(o.role = 'teacher'),
+            COUNT_IF(o.role = 'base student' AND o.correct), COUNT_IF(o.role = 'base student')
+        FROM PREDICTIONS t LEFT JOIN PREDICTIONS o ON o.run_id = t.run_id AND o.evaluation_set = t.evaluation_set
+            AND o.row_key = t.row_key AND o.role <> t.role
+        WHERE t.run_id = ? AND t.role = 'tuned student' AND t.evaluation_set = ? AND NOT t.correct
+        GROUP BY t.row_key, 1, 2, 3 ORDER BY COUNT_IF(o.correct) DESC, t.row_key LIMIT {MISTAKES_SHOWN}""",
         run.id,
         evaluation_set,
     )
-    return [Sample(*row) for row in rows]
+    return [Mistake._make((*row[:3], tuple(map(int, row[3:5])), tuple(map(int, row[5:7])))) for row in rows]
+
+
+def what_was_spent(run: Run) -> list[Spent]:
+    """What this run paid for, in the order of the first calls; a call that failed has no tokens."""
+    rows = run.sql(
+        f"""SELECT step, model,
+            COALESCE(LISTAGG(DISTINCT served_by, ', ') WITHIN GROUP (ORDER BY served_by), ''), COUNT(*),
+            COUNT_IF(reply IS NULL), COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0)
+        FROM (
+            SELECT c.step, c.model, c.answered_at, {REPLY} AS reply, c.answer:value:model::STRING AS served_by,
+                c.answer:value:usage:prompt_tokens::NUMBER AS prompt_tokens,
+                c.answer:value:usage:completion_tokens::NUMBER AS completion_tokens
+            FROM COMPLETIONS c WHERE c.run_id = ?
+        ) GROUP BY step, model ORDER BY MIN(answered_at), step, model""",
+        run.id,
+    )
+    return [Spent(*row[:3], *map(int, row[3:])) for row in rows]

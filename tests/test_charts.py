@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from markdown_it import MarkdownIt
 
-from cortex_distill.charts import LOOKS, Mark, dot_plot, heat_map
+from cortex_distill.charts import LOOKS, Mark, dot_plot, heat_map, heat_maps
 
 SVG = "{http://www.w3.org/2000/svg}"
 HARMLESS = {"svg", "rect", "g", "path", "line", "text", "tspan"}
@@ -122,6 +122,9 @@ def test_any_number_of_categories_fits_the_page(categories):
     assert len(image) < 100_000
 
 
-def test_two_small_heat_maps_stand_side_by_side():
-    small = drawn(heat_map({("a", "a"): 1}, ["a", "b"], ["a", "b"], "t" * 200, small=True))
-    assert int(small.get("width")) <= 330
+def test_small_heat_maps_stand_two_beside_each_other_in_one_picture():
+    panels = {name: {("a", "a"): 1, ("b", "a"): 2} for name in ("one\n0.50", "two", "</svg>" * 50)}
+    said = drawn(heat_maps(panels, ["a", "b"], ["a", "b", ""], "several"))
+    assert texts(said).count("2") == 3
+    assert {"one", "0.50", "two"} <= set(texts(said))
+    assert int(said.get("width")) < 700
