@@ -32,7 +32,7 @@ demo-fast: install  ## The same with simulated models (under a minute; the figur
 	DISTILL_MODELS=simulated $(BIN)/distill run $(CONFIG)
 
 ablation: install  ## After demo: does the student learn more from its tickets, from the written examples, or from both?
-	$(BIN)/distill ablate $(CONFIG)
+	$(BIN)/distill ab $(CONFIG) --sweep fine_tune.rows=tickets,examples,both
 
 test: install  ## Everything that CI runs: lint, types, tests
 	$(BIN)/ruff check .

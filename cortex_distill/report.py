@@ -1,124 +1,117 @@
 """A run's Summary as Markdown that renders in both Prefect UIs. Text from tickets, models and files is escaped."""
 
-import html
-import re
+from collections.abc import Iterator, Sequence
 
-from cortex_distill.metrics import class_scores
+from cortex_distill import leaderboard
+from cortex_distill.charts import Mark, dot_plot
+from cortex_distill.markup import breakable
+from cortex_distill.markup import escaped as escaped
+from cortex_distill.markup import table as table
+from cortex_distill.prompt_diff import prompts_markdown
+from cortex_distill.report_answers import confusions, mistakes
+from cortex_distill.report_tickets import spent, tickets
 from cortex_distill.scores import Score
-from cortex_distill.summary import Sample, Summary
+from cortex_distill.summary import Summary
 
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:])")
-LONGEST_TEXT = 300
+COLUMNS = (
+    "Accuracy with its 95 % interval; F1: macro; off list: answers that name no category; silent: calls without an"
+    " answer; tokens: of questions and answers."
+)
+CONSTRAINED = "can only answer with a category"
 
 
-def escaped(text: str) -> str:
-    """Foreign text for one Markdown table cell: no markup, no link, no HTML, one line, at most LONGEST_TEXT.
-
-    Control characters, and those that turn the direction of writing, become U+FFFD.
-    """
-    line = _UNSEEN.sub("\ufffd", " ".join(text.split()))
-    short = line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
-    return _MARKS.sub(r"\\\1", html.escape(short, quote=False))
+def key(experiment: str) -> str:
+    """The artifact's key; Prefect takes small letters, digits and dashes only."""
+    return f"report-{experiment.replace('_', '-')}"
 
 
 def markdown(summary: Summary) -> str:
     """The whole report. A warning that concerns every figure stands in the first line."""
+    remarks = dict.fromkeys(summary.constrained, CONSTRAINED)
     parts = [
-        "\n".join(f"> **{escaped(warning)}**  " for warning in summary.warnings),
-        f"# {escaped(summary.experiment)}\n\n{escaped(summary.headline)}",
-        _results(summary),
-        _verdicts(summary),
-        _funnel(summary),
-        *(_confusion(summary, score) for score in summary.scores if score.evaluation_set == summary.best_set),
-        _samples("Tickets, one of each category", ("category", "request", "rating"), summary.tickets),
-        _samples("Mistakes of the tuned student", ("category", "request", "answer"), summary.mistakes),
-        _calls(summary),
-        _prompts(summary),
+        "\n\n".join(f"⚠️ **{escaped(warning[:1].upper() + warning[1:])}.**" for warning in summary.warnings),
+        f"# {breakable(escaped(summary.experiment))}\n\n**{escaped(summary.headline)}**",
+        _links(summary),
+        arms(summary),
+        *results(summary),
+        verdicts(summary),
+        tickets(summary),
+        confusions(summary),
+        mistakes(summary),
+        spent(summary),
+        f"## Prompts\n\n{prompts_markdown(summary.prompts, remarks)}",
+        _earlier(summary),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; all columns but the first are aligned right. The cells are Markdown already."""
-    lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _links(summary: Summary) -> str:
+    """Relative, because that leads to the same UI as the page they stand on."""
+    return (
+        f"[Leaderboard](../key/{leaderboard.key(summary.engine)}) · "
+        f"[this run](../../runs/flow-run/{summary.run_id}) {summary.run_id[:8]}"
+    )
 
 
-def _results(summary: Summary) -> str:
-    rows = [
-        [
-            score.evaluation_set,
-            score.role if score.role == "tuned student" else f"{score.role} {escaped(score.model)}",  # named below
-            escaped(score.variant),
-            str(score.n),
-            score.figure,
-            str(score.off_list),
-            str(score.unanswered),
-            f"{score.prompt_tokens + score.completion_tokens:,}",
-        ]
-        for score in summary.scores
+def arms(summary: Summary) -> str:
+    """All arms on the set that counts: the tuned student first, then teacher and base student by variant."""
+    scores = [score for score in summary.scores if score.evaluation_set == summary.best_set]
+    tuned = [score for score in scores if score.role == "tuned student"]
+    variants = dict.fromkeys(score.variant for score in scores if score.role != "tuned student")
+    ordered = tuned + [score for name in variants for score in scores if score.variant == name and score not in tuned]
+    marks = [Mark(_row(score), score.role, score.accuracy, *score.interval) for score in ordered]
+    title = f"Every model and prompt on the {summary.best_set}, {_n(scores)}"
+    return dot_plot(marks, title) if marks else ""
+
+
+def _n(scores: Sequence[Score]) -> str:
+    return f"n = {'–'.join(str(n) for n in sorted({score.n for score in scores}))}"
+
+
+def _row(score: Score) -> str:
+    return "tuned student\nits own prompt" if score.role == "tuned student" else score.variant
+
+
+def results(summary: Summary) -> Iterator[str]:
+    """A table per evaluation set, the most trustworthy first."""
+    yield "## Results"
+    for name in dict.fromkeys(score.evaluation_set for score in summary.scores):
+        scores = [score for score in summary.scores if score.evaluation_set == name]
+        yield f"### On the {name if name == 'holdout' else f'{name} tickets'}, {_n(scores)}"
+        if name == "holdout" and summary.holdout_about:
+            yield escaped(summary.holdout_about)
+        silent = any(score.unanswered for score in scores)
+        header = ["model", "prompt", "accuracy", "F1", "off list", *(["silent"] if silent else []), "tokens"]
+        yield table(header, [_result(summary, score, silent) for score in scores], left=2)
+    yield COLUMNS
+    models = {score.role: f"{escaped(score.model)}, answered by {escaped(score.served_by)}" for score in summary.scores}
+    yield "\n".join(f"- {role}: {breakable(model)}" for role, model in models.items())
+    yield breakable(escaped(summary.training))
+
+
+def _result(summary: Summary, score: Score, silent: bool) -> list[str]:
+    bold = "**" if score.role == "tuned student" else ""
+    return [
+        f"{bold}{score.role.split()[0]}{bold}",
+        breakable(escaped(score.variant)),
+        f"{bold}{score.figure}{bold}",
+        f"{score.macro_f1(summary.categories):.2f}",
+        str(score.off_list),
+        *([str(score.unanswered)] if silent else []),
+        f"{score.prompt_tokens + score.completion_tokens:,}",
     ]
-    header = ["set", "model", "prompt", "n", "accuracy (95 % interval)", "off list", "unanswered", "tokens"]
-    about = f"\n\nholdout: {escaped(summary.holdout_about)}" if summary.holdout_about else ""
-    return f"## Results\n\n{table(header, rows)}{about}\n\n{escaped(summary.training)}"
 
 
-def _verdicts(summary: Summary) -> str:
+def verdicts(summary: Summary) -> str:
+    """On the set that counts; differences that are shown first and in bold."""
     on = summary.best_set
-    lines = [f"- {c.role}: {escaped(c.verdict.text)}" for c in summary.compared if c.evaluation_set == on]
+    mine = sorted((c for c in summary.compared if c.evaluation_set == on), key=lambda c: not c.verdict.is_shown)
+    lines = [
+        f"- {c.role}: {'**' * c.verdict.is_shown}{escaped(c.verdict.text)}{'**' * c.verdict.is_shown}" for c in mine
+    ]
     return f"## A/B: prompts on the same rows ({on})\n\n" + "\n".join(lines) if lines else ""
 
 
-def _funnel(summary: Summary) -> str:
-    rows = [[stage.name, f"{stage.tickets:,}", escaped(stage.lost)] for stage in summary.stages]
-    judge = f"\n\nJudge: {escaped(summary.judge_check)}" if summary.judge_check else ""
-    return f"## Tickets\n\n{table(['stage', 'tickets', 'lost'], rows)}{judge}"
-
-
-def _confusion(summary: Summary, score: Score) -> str:
-    others = [*summary.categories, ""]
-    rows = [
-        [escaped(truth), *(str(score.confusion.get((truth, said), 0)) for said in others)]
-        for truth in summary.categories
-    ]
-    header = ["asked ↓ answered →", *map(escaped, summary.categories), "none of them"]
-    scores = [
-        [escaped(s.category), f"{s.precision:.2f}", f"{s.recall:.2f}", f"{s.f1:.2f}", str(s.support)]
-        for s in class_scores(score.confusion, summary.categories)
-    ]
-    per_class = table(["category", "precision", "recall", "F1", "n"], scores)
-    return f"## {score.role}, {escaped(score.variant)}, {score.evaluation_set}\n\n{table(header, rows)}\n\n{per_class}"
-
-
-def _samples(title: str, header: tuple[str, str, str], samples: list[Sample]) -> str:
-    rows = [[escaped(cell) for cell in sample] for sample in samples]
-    return f"## {title}\n\n{table(list(header), rows)}" if rows else ""
-
-
-def _calls(summary: Summary) -> str:
-    rows = [
-        [
-            asked.step,
-            escaped(asked.model),
-            f"{asked.rows:,}",
-            f"{asked.made:,}",
-            f"{asked.failed:,}",
-            f"{asked.prompt_tokens:,} + {asked.completion_tokens:,}",
-            f"{asked.seconds:.1f}",
-        ]
-        for asked in summary.calls
-    ]
-    header = ["step", "model", "rows", "calls made", "failed", "tokens", "seconds"]
-    return f"## Model calls: {summary.calls_made:,}\n\n{table(header, rows)}"
-
-
-def _prompts(summary: Summary) -> str:
-    fenced = [f"**{escaped(name)}**\n\n{_fenced(text)}" for name, text in summary.prompts.items()]
-    return "## Prompts\n\n" + "\n\n".join(fenced)
-
-
-def _fenced(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{text.rstrip()}\n{fence}"
+def _earlier(summary: Summary) -> str:
+    rows = [leaderboard.run_cells(one) for one in summary.earlier]
+    return f"## Earlier runs of this experiment\n\n{table(leaderboard.RUN_HEADER, rows, left=5)}" if rows else ""

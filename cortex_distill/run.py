@@ -41,6 +41,10 @@ class Run:
         """Run one statement with binds; its rows. Raises SqlError."""
         return execute(self.session, Sql(text, binds))
 
+    def query(self, statement: Sql) -> list[Any]:
+        """`sql` for a statement that carries its binds."""
+        return execute(self.session, statement)
+
     def count(self, text: str, *binds: object) -> int:
         """The single number that a statement returns; 0 for NULL."""
         return int(self.sql(text, *binds)[0][0] or 0)

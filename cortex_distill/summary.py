@@ -2,33 +2,57 @@
 
 from typing import NamedTuple
 
+from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
-from cortex_distill.verdicts import Verdict
+from cortex_distill.prices import credits
 from cortex_distill.scores import ROLES, SETS, Score
+from cortex_distill.standings import Standing
+from cortex_distill.verdicts import Verdict
 
-
-class Stage(NamedTuple):
-    """One stage of the funnel from asked to split."""
-
-    name: str
-    tickets: int
-    lost: str  # why the others did not come this far; '' if none were lost
+DISTILLED = "distillation"  # the tuned student against the best of base student and teacher
 
 
 class Compared(NamedTuple):
-    """An A/B verdict, and where it comes from."""
+    """A verdict about two arms of one run, and where it comes from."""
 
-    role: str
+    role: str  # whose variants were compared, or DISTILLED
     evaluation_set: str
     verdict: Verdict
 
 
 class Sample(NamedTuple):
-    """A ticket as the judge saw it, or a request that the tuned student got wrong."""
+    """A ticket as the judge saw it."""
 
     category: str
     request: str
     remark: str
+
+
+class Mistake(NamedTuple):
+    """A request that the tuned student got wrong, and how many of the other arms got it right."""
+
+    category: str
+    request: str
+    answer: str
+    teachers: tuple[int, int]  # right, of how many
+    bases: tuple[int, int]
+
+
+class Spent(NamedTuple):
+    """The calls that this run made of one model in one step."""
+
+    step: str
+    model: str
+    served_by: str
+    calls: int
+    failed: int
+    prompt_tokens: int
+    completion_tokens: int
+
+    @property
+    def credits(self) -> float | None:
+        """Estimated; None for a stand-in and for a model without a price."""
+        return credits(self.model, self.served_by, self.prompt_tokens + self.completion_tokens)
 
 
 class Summary(NamedTuple):
@@ -44,12 +68,15 @@ class Summary(NamedTuple):
     scores: list[Score]
     compared: list[Compared]
     tickets: list[Sample]
-    mistakes: list[Sample]
+    mistakes: list[Mistake]  # the worst, see tasks/report.py
     training: str  # one sentence about the fine-tuning job
     prompts: dict[str, str]
     judge_check: str = ""  # one sentence about the judge on labelled requests; '' if it was not tried
     judge_can_tell: bool | None = None
     trained_rows: int = 0
+    spent: list[Spent] = []  # noqa: RUF012  in the order in which they began; never written to
+    earlier: list[Standing] = []  # noqa: RUF012  other runs of the experiment, newest first
+    constrained: list[str] = []  # noqa: RUF012  variants that can only answer with a category
 
     @property
     def calls_made(self) -> int:
@@ -67,12 +94,23 @@ class Summary(NamedTuple):
         return next(name for name in SETS if any(score.evaluation_set == name for score in self.scores))
 
     @property
-    def headline(self) -> str:
-        """`tuned llama3.1-8b 0.95 (0.86–0.98), base 0.61, teacher 0.97, n = 63 (holdout)`, and who answered."""
+    def best(self) -> dict[str, Score]:
+        """Role → its most accurate arm on the most trustworthy set."""
         best: dict[str, Score] = {}
         for score in self.scores:
             if score.evaluation_set == self.best_set and score.accuracy >= best.get(score.role, score).accuracy:
                 best[score.role] = score
+        return best
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether anybody who answered was a stand-in without a model."""
+        return any(name.startswith("simulated") for name in self.served_by)
+
+    @property
+    def headline(self) -> str:
+        """`tuned llama3.1-8b 0.95 (0.86–0.98), base 0.61, teacher 0.97, n = 63 (holdout)`, and who answered."""
+        best = self.best
         said = [f"{role.split()[0]} {best[role].accuracy:.2f}" for role in reversed(ROLES[:2]) if role in best]
         if "tuned student" in best:
             said.insert(0, f"tuned {self._student} {best['tuned student'].figure}")
@@ -88,7 +126,7 @@ class Summary(NamedTuple):
     def warnings(self) -> list[str]:
         """What a reader must know before believing a figure. A simulated run says so first."""
         said = []
-        if any(name.startswith("simulated") for name in self.served_by):
+        if self.is_simulated:
             said.append("simulated models answered: the figures show that the machinery works, and nothing else")
         elif any(":" in name for name in self.served_by):
             said.append(f"models on this machine answered ({', '.join(self.served_by)}): no figure here is Cortex's")

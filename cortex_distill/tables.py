@@ -44,5 +44,7 @@ def create_sql(table: str) -> str:
 def add_columns_sql() -> list[str]:
     """One ALTER TABLE for each of ADDED."""
     return [
-        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}" for table, columns in ADDED.items() for column in columns
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}"
+        for table, columns in ADDED.items()
+        for column in columns
     ]

@@ -134,20 +134,41 @@ def verdicts(pairs: Iterable[Pair | Apart]) -> list[Verdict]:
 
 
 def _verdict(pair: Pair | Apart, p_value: float, alpha: float) -> Verdict:
-    if isinstance(pair, Pair):
-        difference = (pair.only_first - pair.only_second) / pair.rows if pair.rows else 0.0
-        discordant = (pair.only_first + pair.only_second) / max(pair.rows, 1)
-        could_show = partial(smallest_paired, round(pair.rows / _likeness(pair)), discordant, alpha)
-        counts = (pair.rows, pair.only_first, pair.only_second)
-        test = "sign flips of calls" if _grouped(pair) else "McNemar"
-        found = (difference, paired_interval(pair), test, could_show)
-        return Verdict(pair.first, pair.second, *counts, p_value, *found)
+    return _paired(pair, p_value, alpha) if isinstance(pair, Pair) else _unpaired(pair, p_value, alpha)
+
+
+def _paired(pair: Pair, p_value: float, alpha: float) -> Verdict:
+    discordant = (pair.only_first + pair.only_second) / max(pair.rows, 1)
+    return Verdict(
+        pair.first,
+        pair.second,
+        pair.rows,
+        pair.only_first,
+        pair.only_second,
+        p_value,
+        difference=(pair.only_first - pair.only_second) / max(pair.rows, 1),
+        interval=paired_interval(pair),
+        test="sign flips of calls" if _grouped(pair) else "McNemar",
+        could_show=partial(smallest_paired, round(pair.rows / likeness(pair)), discordant, alpha),
+    )
+
+
+def _unpaired(pair: Apart, p_value: float, alpha: float) -> Verdict:
     shares = (pair.first_correct / pair.first_n, pair.second_correct / pair.second_n)
     first_n, second_n = (n / pair.design_effect for n in (pair.first_n, pair.second_n))
     low, high = confint_proportions_2indep(shares[0] * first_n, first_n, shares[1] * second_n, second_n, "newcomb")
-    could_show = partial(smallest_unpaired, first_n, second_n, sum(shares) / 2, alpha)
-    found = (shares[0] - shares[1], Interval(float(low), float(high)), "unpaired Fisher", could_show)
-    return Verdict(pair.first, pair.second, 0, 0, 0, p_value, *found)
+    return Verdict(
+        pair.first,
+        pair.second,
+        0,
+        0,
+        0,
+        p_value,
+        difference=shares[0] - shares[1],
+        interval=Interval(float(low), float(high)),
+        test="unpaired Fisher",
+        could_show=partial(smallest_unpaired, first_n, second_n, sum(shares) / 2, alpha),
+    )
 
 
 def _grouped(pair: Pair) -> bool:
@@ -190,11 +211,11 @@ def paired_interval(pair: Pair) -> Interval:
     if not pair.rows:
         return Interval(-1.0, 1.0)
     n, net, apart = pair.rows + 2, pair.only_first - pair.only_second, pair.only_first + pair.only_second + 1
-    half = Z * float(np.sqrt(max(0.0, apart - net**2 / n) * _likeness(pair))) / n
+    half = Z * float(np.sqrt(max(0.0, apart - net**2 / n) * likeness(pair))) / n
     return Interval(max(-1.0, net / n - half), min(1.0, net / n + half))
 
 
-def _likeness(pair: Pair) -> float:
+def likeness(pair: Pair) -> float:
     """Variance of the net difference with calls as units, over the variance with rows as units; at least 1."""
     mean = (pair.only_first - pair.only_second) / max(pair.rows, 1)
     alone = pair.only_first + pair.only_second - pair.rows * mean**2

@@ -1,8 +1,7 @@
-"""The command line: `distill validate | run | ablate | show | models | engine`."""
+"""The command line: `distill validate | run | ab | compare | show | models | engine`."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
@@ -10,19 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from cortex_distill.errors import ConfigError, DistillError
+from cortex_distill.load import load_experiment
+from flows.comparing import ab, compare
 from flows.engine import engine
 from flows.models import models
+from flows.starting import Interrupted, parsed, prefect_started
 
 EXIT_MENDABLE = 2
 EXIT_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
-STOPPED = "stopped; every batch of calls that had ended is kept: run the same command again, and it is not made again"
-
-
-class Interrupted(Exception):
-    """Somebody pressed Ctrl-C; the text says how to go on."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,6 +27,8 @@ def cli() -> None:
     """Distil a large language model into a small one on Snowflake Cortex, from one YAML file."""
 
 
+cli.add_command(ab)
+cli.add_command(compare)
 cli.add_command(engine)
 cli.add_command(models)
 
@@ -39,8 +37,6 @@ cli.add_command(models)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def validate(files: tuple[Path, ...]) -> None:
     """Check experiment files; nothing is run and nothing is paid."""
-    from cortex_distill.load import load_experiment  # noqa: PLC0415  a check should not wait for anything else
-
     problems = []
     for file in files:
         try:
@@ -60,47 +56,15 @@ def validate(files: tuple[Path, ...]) -> None:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="change one value, e.g. split.train=0.7")
 def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
     """Run one experiment: generate, judge, split, fine-tune, evaluate, record."""
-    values = _prepared(file, engine, overrides)
-    from flows.distill import distill  # noqa: PLC0415
-    from flows.prefect_server import start_server  # noqa: PLC0415
-    from flows.terminal import progress_bars, show_summary  # noqa: PLC0415
-
-    try:
-        start_server()
-        with progress_bars():
-            summary: Any = distill(str(file), engine, values or None)  # a flow that returns a state gives its data
-    except KeyboardInterrupt:
-        raise Interrupted(STOPPED) from None
-    show_summary(summary)
-
-
-@cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--engine", default="local", show_default=True, help="local, or a connection name of connections.toml")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="change one value, e.g. split.train=0.7")
-def ablate(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
-    """Compare students that learnt from the run's tickets, from the examples, from both. Needs generate.examples."""
-    values = _prepared(file, engine, (*overrides, "fine_tune.rows=both"))
-    from flows.ablation import ablate as flow  # noqa: PLC0415
-    from flows.terminal import progress_bars, show_ablation  # noqa: PLC0415
-
-    with progress_bars():
-        ablation: Any = flow(str(file), engine, values)
-    show_ablation(ablation)
-
-
-def _prepared(file: Path, engine: str, overrides: tuple[str, ...]) -> dict[str, Any]:
-    """Prefect's settings before its import, and the overrides; the file is checked before anything starts."""
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # bars and messages say it
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    from cortex_distill.load import load_experiment  # noqa: PLC0415
-
     values = parsed(overrides)
     load_experiment(file, values)  # a typo should not cost ten seconds
-    click.echo(f"{file} on {engine}: starting Prefect and the engine …")
-    return values
+    with prefect_started(f"{file} on {engine}"):
+        from flows.distill import distill  # noqa: PLC0415
+
+        summary: Any = distill(str(file), engine, values or None)  # a flow that returns a state gives its data
+    from flows.terminal import show_summary  # noqa: PLC0415
+
+    show_summary(summary)
 
 
 @cli.command()
@@ -117,20 +81,6 @@ def show(run_id: str | None, engine: str, last: int) -> None:
         show_experiments(session, run_id, last)
     finally:
         session.close()
-
-
-def parsed(overrides: tuple[str, ...]) -> dict[str, Any]:
-    """`judge.thresholds.valid=5` → the key and its value as YAML reads it. Raises ConfigError without a `=`."""
-    values = {}
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {override}: has no '='; write KEY=VALUE, e.g. --set judge.thresholds.valid=5")
-        try:
-            values[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {override}: '{value}' is not a YAML value; quote it") from error
-    return values
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -15,22 +14,17 @@ from prefect.states import Completed
 from cortex_distill.load import load_experiment
 from cortex_distill.run import Run
 from cortex_distill.session import open_session
+from flows.naming import rename, result_name, run_name, tags_of, tried
 from tasks.check_judge import check_judge
 from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tasks.generate import generate_tickets
 from tasks.judge import judge_tickets
+from tasks.leaderboard import update_leaderboard
 from tasks.prepare import prepare_tables
 from tasks.record import record_results
 from tasks.report import Found, report_run
 from tasks.split import split_tickets
-
-
-def run_name() -> str:
-    """Experiment, and what is special about this run."""
-    parameters = flow_run.parameters
-    special = ", ".join(f"{key}={value}" for key, value in (parameters.get("overrides") or {}).items())
-    return " ".join(filter(None, [Path(parameters["config"]).stem, special, f"on {parameters['engine']}"]))
 
 
 def run_url() -> str | None:
@@ -43,9 +37,11 @@ def run_url() -> str | None:
 def open_run(config: str, engine: str, overrides: dict[str, Any] | None) -> Iterator[Run]:
     """Read the file and open the session; the run's id is the flow run's."""
     experiment = load_experiment(config, overrides)
+    tags = tags_of(experiment, engine)
+    rename(tags=tags)
     session = open_session(engine)
     try:
-        yield Run(session, str(flow_run.id), experiment, engine, run_url())
+        yield Run(session, str(flow_run.id), experiment, engine, run_url(), tags)
     finally:
         session.close()
 
@@ -81,4 +77,6 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         scores = record_results(run, answers)
         asked = [asked for _, asked in answers]
         summary = report_run(run, Found(generated, judged, checked, shares, tuned, asked, scores))
+        update_leaderboard(run)
+        rename(result_name(summary, tried(flow_run.parameters)))
     return Completed(message=summary.headline, data=summary)

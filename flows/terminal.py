@@ -1,86 +1,33 @@
-"""What a run looks like in a terminal: bars while it works, then tables."""
+"""What a run looks like in a terminal when it is done: tables."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from cortex_distill.errors import StepError
-from cortex_distill.verdicts import p_text
 from cortex_distill.programs import typed
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
-from tasks import step
+from cortex_distill.verdicts import p_text
 
 if TYPE_CHECKING:
-    from cortex_distill import ledger
     from cortex_distill.session import Session
     from cortex_distill.summary import Summary
     from flows.models import Tried
-    from tasks.ablation import Ablation
 
 console = Console(width=None if sys.stdout.isatty() else 120)
-SECONDS_BETWEEN_LINES = 15.0
 _NEXT = {
     ("distill", "show"): "every run in EXPERIMENTS",
     ("prefect", "server start"): "then http://127.0.0.1:4200/v2/artifacts: the report",
 }
-
-
-@contextmanager
-def progress_bars() -> Iterator[None]:
-    """One bar for each batch of model calls. Without a terminal, a line now and then."""
-    columns = (
-        SpinnerColumn(finished_text="[green]✓"),
-        TextColumn("{task.description:<38}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[failed]}"),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        listener = _bar_listener(bars) if console.is_terminal else _line_listener()
-        step.listeners.append(listener)
-        try:
-            yield
-        finally:
-            step.listeners.remove(listener)
-
-
-def _bar_listener(bars: Progress) -> Any:
-    ids: dict[str, Any] = {}
-
-    def listen(title: str, now: ledger.Progress) -> None:
-        if title not in ids:
-            ids[title] = bars.add_task(title, total=now.calls, failed="")
-        failed = f"[red]{now.failed} failed" if now.failed else ""
-        bars.update(ids[title], completed=now.done, total=now.calls, failed=failed)
-
-    return listen
-
-
-def _line_listener() -> Any:
-    last = 0.0
-
-    def listen(title: str, now: ledger.Progress) -> None:
-        nonlocal last
-        ended = now.done >= now.calls
-        if ended or (now.done and time.monotonic() - last > SECONDS_BETWEEN_LINES):
-            last = time.monotonic()
-            failed = f", {now.failed} failed" if now.failed else ""
-            console.print(f"{title}: {now.done} of {now.calls} in {now.seconds:.0f} s{failed}", highlight=False)
-
-    return listen
 
 
 def show_summary(summary: Summary) -> None:
@@ -106,7 +53,8 @@ def show_summary(summary: Summary) -> None:
         console.print(f"  {typed(command[0]) + ' ' + command[1]:<33}  {meaning}", highlight=False, soft_wrap=True)
 
 
-def _plain(title: str, columns: list[tuple[str, str]]) -> Table:
+def plain(title: str, columns: list[tuple[str, str]]) -> Table:
+    """A table without lines around it; columns as (name, `right` or anything else)."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for name, side in columns:
         table.add_column(name, justify="right" if side == "right" else "left", no_wrap=side == "right")
@@ -118,7 +66,7 @@ def _results(summary: Summary) -> Table:
     columns += [("off list", "right"), ("silent", "right"), ("tokens", "right")]
     names = {score.role: score.model for score in summary.scores}
     models = f"teacher {names.get('teacher')}, student {names.get('base student')}"
-    table = _plain(f"{summary.experiment} on {summary.engine}: {models}", columns)
+    table = plain(f"{summary.experiment} on {summary.engine}: {models}", columns)
     last = ""
     for score in summary.scores:
         if score.evaluation_set != last:
@@ -153,7 +101,7 @@ def _funnel(summary: Summary) -> str:
 
 def _calls(summary: Summary) -> Table:
     columns = [("step", ""), ("model", ""), ("rows", "right"), ("calls made", "right"), ("failed", "right")]
-    table = _plain(f"Model calls made: {summary.calls_made}", [*columns, ("seconds", "right")])
+    table = plain(f"Model calls made: {summary.calls_made}", [*columns, ("seconds", "right")])
     for asked in summary.calls:
         cells = (asked.step, asked.model.rsplit(".", 1)[-1] if asked.model.count(".") > 1 else asked.model)
         numbers = (str(asked.rows), str(asked.made), str(asked.failed), f"{asked.seconds:.1f}")
@@ -161,29 +109,10 @@ def _calls(summary: Summary) -> Table:
     return table
 
 
-def show_ablation(ablation: Ablation) -> None:
-    """Cautions first, then the students, then the paired tests."""
-    for caution in ablation.cautions:
-        console.print(Text(f"! {caution}", style="yellow"))
-    columns = [
-        ("the student learnt from", ""),
-        ("training rows", "right"),
-        ("n", "right"),
-        ("accuracy (95 %)", "right"),
-    ]
-    table = _plain(f"\n{ablation.experiment}: what the student learns from, on {ablation.evaluation_set}", columns)
-    for student in ablation.students:
-        cells = (student.learnt_from, f"{student.rows:,}", str(student.score.n), student.score.figure)
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
-    for verdict in ablation.verdicts:
-        console.print(Text(f"  {verdict.text}"))
-
-
 def show_models(tried: Sequence[Tried], where: str) -> None:
     """Who answered to which name and how fast; below, what to do about those to whom nobody did."""
     columns = [("model", ""), ("role", ""), ("answered by", ""), ("seconds", "right"), ("tokens/s", "right")]
-    table = _plain(f"Models on {where}", columns)
+    table = plain(f"Models on {where}", columns)
     for one in tried:
         answered = Text(one.served_by) if one.served_by else Text("nobody", style="red")
         table.add_row(Text(one.model), one.roles, answered, f"{one.seconds:.1f}", one.pace)
@@ -203,7 +132,7 @@ def show_experiments(session: Session, run_id: str | None, last: int) -> None:
         start = f"{typed('distill')} run configs/support_tickets.yaml"
         raise StepError(f"EXPERIMENTS has no row of {wanted}; start one with: {start}")
     columns = [("run", ""), ("experiment", ""), ("set", ""), ("model", ""), ("prompt", ""), ("answered by", "")]
-    table = _plain("EXPERIMENTS", [*columns, ("n", "right"), ("accuracy (95 %)", "right"), ("at", "right")])
+    table = plain("EXPERIMENTS", [*columns, ("n", "right"), ("accuracy (95 %)", "right"), ("at", "right")])
     previous = None
     for run, experiment, evaluation_set, role, variant, served_by, n, accuracy, low, high, at in rows:
         if previous not in (None, run):

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from prefect import task
 
 from cortex_distill.ledger import Asked
-from cortex_distill.verdicts import SIGNIFICANT, Pair, p_text, verdicts
 from cortex_distill.prompts import to_sql
 from cortex_distill.replies import first_object_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
+from cortex_distill.verdicts import SIGNIFICANT, Pair, p_text, verdicts
 from tasks.judge import COLUMNS, rating_ask, score
 from tasks.step import ON_CORTEX, progress
 

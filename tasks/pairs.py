@@ -59,8 +59,9 @@ def _pair(first: Answers, second: Answers, groups: Sequence[Sequence[int]]) -> P
     if not groups:
         likeness = max(first.design_effect, second.design_effect)
         return Apart(first.name, second.name, first.correct, first.n, second.correct, second.n, likeness)
-    sums = [sum(column) for column in list(zip(*groups, strict=True))[3:]]
-    return Pair(first.name, second.name, *sums, groups=[Group(*group[:3]) for group in groups])
+    both, only_first, only_second, neither = (sum(group[place] for group in groups) for place in range(3, 7))
+    calls = [Group(*group[:3]) for group in groups]
+    return Pair(first.name, second.name, both, only_first, only_second, neither, calls)
 
 
 def groups_sql(wanted: Sequence[tuple[Answers, Answers]], evaluation_set: str) -> Sql:
@@ -70,8 +71,9 @@ def groups_sql(wanted: Sequence[tuple[Answers, Answers]], evaluation_set: str) -
         f"""SELECT place, only_first - only_second AS net, n, COUNT(*), SUM(both), SUM(only_first), SUM(only_second),
             SUM(neither)
         FROM (
-            SELECT place, written_by, COUNT(*) AS n, COUNT_IF(a_correct AND b_correct) AS both,
-                COUNT_IF(a_correct AND NOT b_correct) AS only_first, COUNT_IF(b_correct AND NOT a_correct) AS only_second,
+            SELECT place, written_by, COUNT(*) AS n,
+                COUNT_IF(a_correct AND b_correct) AS both, COUNT_IF(a_correct AND NOT b_correct) AS only_first,
+                COUNT_IF(b_correct AND NOT a_correct) AS only_second,
                 COUNT_IF(NOT a_correct AND NOT b_correct) AS neither
             FROM ({shared.text}) GROUP BY place, written_by
         ) GROUP BY place, net, n ORDER BY place, net, n""",

@@ -7,26 +7,30 @@ Out:  a Markdown artifact `report-<experiment>`, and the Summary that the comman
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from cortex_distill.ledger import Asked
-from cortex_distill.verdicts import Pair, verdicts
-from cortex_distill.report import markdown
+from cortex_distill.ledger import REPLY, Asked
+from cortex_distill.report import key, markdown
 from cortex_distill.run import Run
 from cortex_distill.scores import Score
-from cortex_distill.summary import Compared, Sample, Stage, Summary
+from cortex_distill.standings import earlier_runs
+from cortex_distill.summary import DISTILLED, Compared, Mistake, Sample, Spent, Stage, Summary
+from cortex_distill.verdicts import verdicts
 from tasks.check_judge import JudgeCheck
 from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
 from tasks.judge import Judged
+from tasks.pairs import Answers, count_pairs
 from tasks.split import Shares
 from tasks.step import ON_CORTEX, log
 
 MISTAKES_SHOWN = 10
+EARLIER_SHOWN = 5
 _LEARNT = {"tickets": "tickets of this run", "examples": "the examples", "both": "tickets of this run and the examples"}
 
 
@@ -60,17 +64,19 @@ def report_run(run: Run, found: Found) -> Summary:
             *found.answers,
         ],
         scores=found.scores,
-        compared=_compare(run),
+        compared=compare_arms(run, found.scores),
         tickets=_tickets(run),
-        mistakes=_mistakes(run, found.scores[0].evaluation_set),
+        mistakes=worst_mistakes(run, found.scores[0].evaluation_set),
         training=training(run, found),
         judge_check=found.checked.text if found.checked else "",
         judge_can_tell=found.checked.can_tell if found.checked else None,
         trained_rows=found.tuned.rows,
         prompts=dict(run.config.prompts),
+        spent=what_was_spent(run),
+        earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
+        constrained=list(run.config.evaluate.constrained),
     )
-    key = f"report-{run.config.name.replace('_', '-')}"
-    create_markdown_artifact(markdown(summary), key=key, description=summary.headline)
+    create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=summary.headline)
     log("%s", summary.headline)
     return summary
 
@@ -110,18 +116,31 @@ def training(run: Run, found: Found) -> str:
     )
 
 
-def _compare(run: Run) -> list[Compared]:
-    rows = run.sql(
-        """SELECT a.role, a.evaluation_set, a.variant, b.variant, COUNT_IF(a.correct AND b.correct),
-            COUNT_IF(a.correct AND NOT b.correct), COUNT_IF(b.correct AND NOT a.correct),
-            COUNT_IF(NOT a.correct AND NOT b.correct)
-        FROM PREDICTIONS a JOIN PREDICTIONS b ON b.run_id = a.run_id AND b.role = a.role
-            AND b.evaluation_set = a.evaluation_set AND b.row_key = a.row_key AND a.variant < b.variant
-        WHERE a.run_id = ? GROUP BY 1, 2, 3, 4 ORDER BY 2, 1 DESC, 3, 4""",
-        run.id,
-    )
-    tested = verdicts(Pair(*row[2:4], *map(int, row[4:])) for row in rows)
-    return [Compared(row[0], row[1], verdict) for row, verdict in zip(rows, tested, strict=True)]
+def compare_arms(run: Run, scores: Sequence[Score]) -> list[Compared]:
+    """Two families of tests per evaluation set, each corrected by itself: which prompt (the variants of each model
+    against each other), and did it help (the tuned student against the best of teacher and base student)?"""
+    found = []
+    for name in dict.fromkeys(score.evaluation_set for score in scores):
+        mine = [score for score in scores if score.evaluation_set == name]
+        asked = [(a.role, _arm(run, a), _arm(run, b)) for a, b in combinations(mine, 2) if a.role == b.role]
+        for family in (asked, list(_distilled(run, mine))):
+            counted = count_pairs(run.query, [(a, b) for _, a, b in family], name)
+            tested = verdicts(one.pair for one in counted)
+            found += [Compared(role, name, verdict) for (role, *_), verdict in zip(family, tested, strict=True)]
+    return found
+
+
+def _distilled(run: Run, scores: Sequence[Score]) -> Iterator[tuple[str, Answers, Answers]]:
+    tuned = [score for score in scores if score.role == "tuned student"]
+    for role in ("base student", "teacher"):
+        others = [score for score in scores if score.role == role]
+        for one in tuned if others else []:
+            best = max(others, key=lambda score: score.accuracy)
+            yield DISTILLED, _arm(run, one, "the tuned student"), _arm(run, best, f"the {role} with {best.variant}")
+
+
+def _arm(run: Run, score: Score, name: str = "") -> Answers:
+    return Answers(name or score.variant, run.id, score.role, score.variant)
 
 
 def _tickets(run: Run) -> list[Sample]:
@@ -140,12 +159,34 @@ def _rating(cell: str | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in rating.items() if name != "reason")
 
 
-def _mistakes(run: Run, evaluation_set: str) -> list[Sample]:
+def worst_mistakes(run: Run, evaluation_set: str) -> list[Mistake]:
+    """The worst ones: first those that most of the other arms, hence teacher and base student, got right."""
     rows = run.sql(
-        f"""SELECT category, request, COALESCE(prediction, response, error, '') FROM PREDICTIONS
-        WHERE run_id = ? AND role = 'tuned student' AND evaluation_set = ? AND NOT correct
-        ORDER BY row_key LIMIT {MISTAKES_SHOWN}""",
+        f"""SELECT t.category, t.request, COALESCE(t.prediction, t.response, t.error, ''),
+            COUNT_IF(o.role = 'teacher' AND o.correct), COUNT_IF(o.role = 'teacher'),
+            COUNT_IF(o.role = 'base student' AND o.correct), COUNT_IF(o.role = 'base student')
+        FROM PREDICTIONS t LEFT JOIN PREDICTIONS o ON o.run_id = t.run_id AND o.evaluation_set = t.evaluation_set
+            AND o.row_key = t.row_key AND o.role <> t.role
+        WHERE t.run_id = ? AND t.role = 'tuned student' AND t.evaluation_set = ? AND NOT t.correct
+        GROUP BY t.row_key, 1, 2, 3 ORDER BY COUNT_IF(o.correct) DESC, t.row_key LIMIT {MISTAKES_SHOWN}""",
         run.id,
         evaluation_set,
     )
-    return [Sample(*row) for row in rows]
+    return [Mistake._make((*row[:3], tuple(map(int, row[3:5])), tuple(map(int, row[5:7])))) for row in rows]
+
+
+def what_was_spent(run: Run) -> list[Spent]:
+    """What this run paid for, in the order of the first calls; a call that failed has no tokens."""
+    rows = run.sql(
+        f"""SELECT step, model,
+            COALESCE(LISTAGG(DISTINCT served_by, ', ') WITHIN GROUP (ORDER BY served_by), ''), COUNT(*),
+            COUNT_IF(reply IS NULL), COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0)
+        FROM (
+            SELECT c.step, c.model, c.answered_at, {REPLY} AS reply, c.answer:value:model::STRING AS served_by,
+                c.answer:value:usage:prompt_tokens::NUMBER AS prompt_tokens,
+                c.answer:value:usage:completion_tokens::NUMBER AS completion_tokens
+            FROM COMPLETIONS c WHERE c.run_id = ?
+        ) GROUP BY step, model ORDER BY MIN(answered_at), step, model""",
+        run.id,
+    )
+    return [Spent(*row[:3], *map(int, row[3:])) for row in rows]

@@ -17,8 +17,8 @@ from prefect.settings import get_current_settings
 
 from cortex_distill.local import connect
 from cortex_distill.local.service import client, door
-from flows.__main__ import STOPPED
 from flows.prefect_server import start_server
+from flows.starting import STOPPED
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "configs/support_tickets.yaml"

@@ -1,0 +1,139 @@
+"""Several runs side by side: what differs between their configs, how each did, and which differences are shown."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from cortex_distill.bootstrap import Difference
+from cortex_distill.differences import ABSENT, leaves
+from cortex_distill.metrics import Interval
+from cortex_distill.verdicts import Verdict
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MOST = 8  # runs: 28 pairs, which is as much as a reader and a correction after Holm can bear
+NAMED = 3  # differences that a run's name says in words
+LONGEST_VALUE = 28
+
+
+class Accuracy(NamedTuple):
+    """One arm of one run on the evaluation set at hand."""
+
+    role: str
+    variant: str
+    model: str
+    served_by: str
+    n: int
+    correct: int
+    interval: Interval
+    macro_f1: float
+    design_effect: float
+
+    @property
+    def value(self) -> float:
+        """Share of the n rows that were right, in [0, 1]."""
+        return self.correct / self.n
+
+    @property
+    def figure(self) -> str:
+        """Accuracy with its interval, as people are shown it."""
+        return f"{self.value:.2f} ({self.interval.low:.2f}–{self.interval.high:.2f})"
+
+
+class Side(NamedTuple):
+    """One run in a comparison."""
+
+    letter: str
+    run_id: str
+    experiment: str
+    config_hash: str
+    ended_at: datetime
+    config: Mapping[str, Any]
+    arms: Sequence[Accuracy]  # on the evaluation set of the comparison
+    trained_rows: int
+    special: str  # what differs from the others, in words
+
+    @property
+    def name(self) -> str:
+        """`A (valid=3)`: as verdicts call it."""
+        return f"{self.letter} ({self.special})"
+
+    def best(self, role: str) -> Accuracy | None:
+        """The arm of a role with the highest accuracy; None if the role has none."""
+        return max((arm for arm in self.arms if arm.role == role), key=lambda arm: arm.value, default=None)
+
+
+class Tested(NamedTuple):
+    """Two arms: whether their accuracies differ, and their macro F1 (None where they share no row)."""
+
+    verdict: Verdict
+    f1: Difference | None
+
+    @property
+    def text(self) -> str:
+        """One sentence, macro F1 included."""
+        if self.f1 is None:
+            return self.verdict.text
+        low, high = self.f1.interval
+        return f"{self.verdict.text}; macro F1 {self.f1.value:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+class Change(NamedTuple):
+    """A setting in which the runs differ: its value in each, in their order; ABSENT where it is not set."""
+
+    key: str
+    values: Sequence[str]
+
+
+class Comparison(NamedTuple):
+    """What a comparison says."""
+
+    title: str
+    engine: str
+    evaluation_set: str
+    role: str  # whose arms were tested
+    runs: Sequence[Side]
+    tested: Sequence[Tested]
+    changes: Sequence[Change]
+    cautions: Sequence[str]
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence, fit for a state's message."""
+        shown = [one.verdict for one in self.tested if one.verdict.is_shown]
+        best = max(self.runs, key=lambda run: _value(run.best(self.role)))
+        arm = best.best(self.role)
+        figure = f"{best.name} {arm.figure}, n = {arm.n:,} ({self.evaluation_set})" if arm else "nothing was measured"
+        if not shown:
+            pairs = "pair" if len(self.tested) == 1 else f"of {len(self.tested)} pairs"
+            return f"no difference shown in any {pairs}; highest: {figure}"
+        return f"{len(shown)} of {len(self.tested)} pairs differ; highest: {figure}"
+
+
+def _value(arm: Accuracy | None) -> float:
+    return arm.value if arm else -1.0
+
+
+def changes(configs: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """The settings in which the configs differ, by dotted key, in the order of the files."""
+    flat = [dict(leaves("", config)) for config in configs]
+    keys = dict.fromkeys(key for one in flat for key in one if key not in ("name", "description"))
+    found = (Change(key, [one.get(key, ABSENT) for one in flat]) for key in keys)
+    return [change for change in found if len(set(change.values)) > 1]
+
+
+def special_names(experiments: Sequence[str], found: Sequence[Change]) -> list[str]:
+    """What to call each run: the settings in which it differs, in as few words as tell it from the others."""
+    same = len(set(experiments)) == 1
+    names = []
+    for place, experiment in enumerate(experiments):
+        said = [_said(change, place) for change in found]
+        words = [one for one in dict.fromkeys(said) if one] if same and len(found) <= NAMED else []
+        names.append(", ".join(words) or experiment)
+    return names
+
+
+def _said(change: Change, place: int) -> str:
+    value, short = change.values[place], change.key.rsplit(".", 1)[-1]
+    if value == ABSENT:
+        return f"no {short}"
+    return f"{short}={value}" if len(value) <= LONGEST_VALUE and "\n" not in value else f"its own {short}"

@@ -1,0 +1,42 @@
+"""Foreign text in Markdown: text from tickets, models and files stays text, in a table cell or in a fence."""
+
+import html
+import re
+from collections.abc import Sequence
+
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:])")
+LONGEST_TEXT = 300
+
+
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Text on one line, at most `longest` characters, the rest an ellipsis.
+
+    Control characters, those that turn the direction of writing, and those that XML forbids become U+FFFD.
+    """
+    line = _UNSEEN.sub("\ufffd", " ".join(text.split()))
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def escaped(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Foreign text for one Markdown table cell or paragraph: `one_line` of it, with no markup, link or HTML."""
+    return _MARKS.sub(r"\\\1", html.escape(one_line(text, longest), quote=False))
+
+
+def breakable(markdown: str) -> str:
+    """Escaped text that may be broken after the marks inside a name such as `judge.thresholds.valid=5`: the text
+    column of Prefect's newer UI is narrow, and a table with long words runs out of it."""
+    return re.sub(r"((?:\\?[._=:/])+)(?=\w)", "\\1\u200b", markdown)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table; all columns but the first `left` are aligned right. The cells are Markdown already."""
+    lines = [header, [*[":--"] * left, *["--:"] * (len(header) - left)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def fenced(text: str) -> str:
+    """Text as a code block that nothing in it can end."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text.rstrip()}\n{fence}"

@@ -1,0 +1,102 @@
+"""The flow behind an A/B test: runs of several configs, or over the values of a key, then one verdict about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from prefect import flow, tags
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from cortex_distill.comparison import MOST
+from cortex_distill.errors import ConfigError, StepError
+from cortex_distill.load import load_experiment
+from cortex_distill.session import open_session
+from flows.distill import distill
+from tasks.compare import compare_runs
+
+
+class Try(NamedTuple):
+    """One run of the test."""
+
+    config: str
+    overrides: dict[str, Any]
+
+
+def run_name() -> str:
+    """Which files, and what is swept."""
+    given = flow_run.parameters
+    swept = [f"{key}={','.join(map(str, values))}" for key, values in (given.get("sweep") or {}).items()]
+    names = [Path(config).stem for config in given["configs"]]
+    return f"A/B {', '.join([*names, *swept])} on {given['engine']}"
+
+
+def tries(
+    configs: Sequence[str], sweep: Mapping[str, Sequence[Any]] | None, overrides: Mapping[str, Any] | None
+) -> list[Try]:
+    """Every config with every combination of swept values; each is read, so that a typo costs nothing.
+
+    Raises ConfigError for what no file accepts, or if there are fewer than two or more than MOST.
+    """
+    keys = list(sweep or {})
+    found = [
+        Try(config, {**(overrides or {}), **dict(zip(keys, values, strict=True))})
+        for config in configs
+        for values in product(*(sweep or {}).values())
+    ]
+    if not 2 <= len(found) <= MOST:
+        raise ConfigError(
+            f"an A/B test compares 2 to {MOST} runs, got {len(found)};"
+            " name several configs, or values of a key, such as --sweep judge.thresholds.valid=3,4,5"
+        )
+    hashes = [load_experiment(*one).hash for one in found]
+    if len(set(hashes)) < len(hashes):
+        raise ConfigError("two runs of this A/B test would have the same config, so there is nothing to compare")
+    return found
+
+
+@flow(name="ab_test", flow_run_name=run_name)
+def ab_test(
+    configs: list[str],
+    engine: str = "local",
+    sweep: dict[str, list[Any]] | None = None,
+    overrides: dict[str, Any] | None = None,
+) -> State[Any]:
+    """Run each, then compare those that ended well; the artifact `ab-test-<experiment>` has the verdict.
+
+    One run after the other, on purpose: what two of them ask alike is then asked, and paid, once.
+    """
+    asked = tries(configs, sweep, overrides)
+    done: list[State[Any]] = []
+    failed: list[State[Any]] = []
+    with tags("ab-test"):
+        for one in asked:
+            state: State[Any] = distill(one.config, engine, one.overrides or None, return_state=True)
+            (done if state.is_completed() else failed).append(state)
+    if len(done) < 2:
+        raise StepError(f"{len(failed)} of {len(asked)} runs failed, so there is nothing to compare: {_why(failed)}")
+    session = open_session(engine)
+    try:
+        ids = [str(state.result().run_id) for state in done]
+        title = f"A/B test of {', '.join(dict.fromkeys(Path(one.config).stem for one in asked))}"
+        found = compare_runs(session, engine, ids, title=title, key=key(configs))
+    finally:
+        session.close()
+    if failed:
+        ended = f"{len(failed)} of {len(asked)} runs failed: {_why(failed)}"
+        return Failed(message=f"{ended}; of the others: {found.headline}", data=found)
+    return Completed(message=found.headline, data=found)
+
+
+def key(configs: Sequence[str]) -> str:
+    """The artifact's key; Prefect takes small letters, digits and dashes only."""
+    return "-".join(["ab-test", *(re.sub("[^a-z0-9]+", "-", Path(config).stem.lower()) for config in configs)])
+
+
+def _why(failed: Sequence[State[Any]]) -> str:
+    return "; ".join(dict.fromkeys(str(state.message) for state in failed))

@@ -1,0 +1,144 @@
+"""Several runs of one engine, compared: picked from EXPERIMENTS, tested on the rows that they share.
+
+In:   EXPERIMENTS, PREDICTIONS, TICKETS, TRAINING_ROWS
+Out:  a Markdown artifact, and the Comparison that the command line prints
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from cortex_distill.bootstrap import Difference, f1_difference
+from cortex_distill.comparison import LETTERS, Accuracy, Comparison, Side, Tested, changes, special_names
+from cortex_distill.comparison_page import markdown
+from cortex_distill.errors import StepError
+from cortex_distill.metrics import Interval
+from cortex_distill.scores import ROLES, SETS
+from cortex_distill.session import execute
+from cortex_distill.sql import Sql
+from cortex_distill.verdicts import Pair, likeness, verdicts
+from tasks.cautions import cautions
+from tasks.pairs import Answers, Counted, count_pairs
+from tasks.step import ON_CORTEX, log
+
+if TYPE_CHECKING:
+    from cortex_distill.session import Session
+
+TUNED = ROLES[-1]
+
+
+class Recorded(NamedTuple):
+    """A run as EXPERIMENTS has it: its arms by evaluation set."""
+
+    run_id: str
+    experiment: str
+    config_hash: str
+    ended_at: datetime
+    config: Mapping[str, Any]
+    trained_rows: int
+    arms: dict[str, list[Accuracy]]
+
+
+@task(name="compare runs", **ON_CORTEX)
+def compare_runs(
+    session: Session, engine: str, run_ids: Sequence[str], *, title: str, key: str, role: str = TUNED
+) -> Comparison:
+    """Compare in the order of `run_ids`, write the artifact `key`. Raises StepError where nothing can be compared."""
+    found = recorded(session, run_ids)
+    evaluation_set = _shared_set(found, role)
+    differ = changes([run.config for run in found])
+    names = special_names([run.experiment for run in found], differ)
+    sides = [
+        Side(letter, *run[:4], run.config, run.arms[evaluation_set], run.trained_rows, special)
+        for letter, run, special in zip(LETTERS, found, names, strict=False)
+    ]
+    counted = _counted(session, sides, role, evaluation_set)
+    tested = _tested(counted, list(dict.fromkeys(label for run in found for label in run.config["categories"])))
+    said = cautions(sides, [one.pair for one in counted], role, evaluation_set)
+    comparison = Comparison(title, engine, evaluation_set, role, sides, tested, differ, said)
+    create_markdown_artifact(markdown(comparison), key=key, description=comparison.headline)
+    log("%s", comparison.headline)
+    return comparison
+
+
+def _shared_set(found: Sequence[Recorded], role: str) -> str:
+    """The most trustworthy evaluation set on which every run measured the role."""
+    for name in SETS:
+        if all(any(arm.role == role for arm in run.arms.get(name, ())) for run in found):
+            return name
+    measured = {run.run_id for run in found for arms in run.arms.values() for arm in arms if arm.role == role}
+    without = ", ".join(run.run_id[:8] for run in found if run.run_id not in measured)
+    what = f"no row of role '{role}' in EXPERIMENTS for {without}" if without else "no evaluation set is in all of them"
+    raise StepError(f"these runs cannot be compared: {what}; leave some out, or wait until they are done")
+
+
+def _counted(session: Session, sides: Sequence[Side], role: str, evaluation_set: str) -> list[Counted]:
+    """Every pair of arms of the role, of two runs or of one."""
+    arms = [_answers(side, arm) for side in sides for arm in side.arms if arm.role == role]
+    return count_pairs(lambda sql: execute(session, sql), list(combinations(arms, 2)), evaluation_set)
+
+
+def _answers(side: Side, arm: Accuracy) -> Answers:
+    name = side.name if arm.role == TUNED else f"{side.letter} {arm.variant}"
+    return Answers(name, side.run_id, arm.role, arm.variant, arm.correct, arm.n, arm.design_effect)
+
+
+def _tested(counted: Sequence[Counted], categories: Sequence[str]) -> list[Tested]:
+    tested = verdicts(one.pair for one in counted)
+    return [Tested(verdict, _f1(one, categories)) for verdict, one in zip(tested, counted, strict=True)]
+
+
+def _f1(one: Counted, categories: Sequence[str]) -> Difference | None:
+    return f1_difference(one.cells, categories, likeness(one.pair)) if isinstance(one.pair, Pair) else None
+
+
+def recorded(session: Session, run_ids: Sequence[str]) -> list[Recorded]:
+    """The runs in the order asked for. Raises StepError for one that EXPERIMENTS does not have."""
+    marks = ", ".join("?" * len(run_ids))
+    arms: dict[str, dict[str, list[Accuracy]]] = {}
+    for run_id, evaluation_set, *row in execute(session, arms_sql(run_ids)):
+        role, variant, model, served_by, n, correct, low, high, f1, design_effect = row
+        interval = Interval(float(low), float(high))
+        arm = Accuracy(role, variant, model, served_by, int(n), int(correct), interval, float(f1), float(design_effect))
+        arms.setdefault(run_id, {}).setdefault(evaluation_set, []).append(arm)
+    trained = execute(
+        session,
+        Sql(
+            f"SELECT run_id, COUNT(*) FROM TRAINING_ROWS WHERE split = 'train' AND run_id IN ({marks}) GROUP BY 1",
+            tuple(run_ids),
+        ),
+    )
+    rows = {run_id: int(count) for run_id, count in trained}
+    heads = {row[0]: row for row in execute(session, heads_sql(run_ids))}
+    if missing := [run_id for run_id in run_ids if run_id not in heads]:
+        raise StepError(f"EXPERIMENTS has no row of {', '.join(missing)}; `distill show` lists the runs that it has")
+    return [
+        Recorded._make((*heads[run_id][:4], json.loads(heads[run_id][4]), rows.get(run_id, 0), arms[run_id]))
+        for run_id in run_ids
+    ]
+
+
+def heads_sql(run_ids: Sequence[str]) -> Sql:
+    """run_id, experiment, config_hash, when it recorded last, config."""
+    return Sql(
+        f"""SELECT run_id, ANY_VALUE(experiment), ANY_VALUE(config_hash), MAX(created_at), ANY_VALUE(config)
+        FROM EXPERIMENTS WHERE run_id IN ({", ".join("?" * len(run_ids))}) GROUP BY run_id""",
+        tuple(run_ids),
+    )
+
+
+def arms_sql(run_ids: Sequence[str]) -> Sql:
+    """run_id, evaluation_set, then the fields of Accuracy; by role and variant."""
+    return Sql(
+        f"""SELECT run_id, evaluation_set, role, variant, model, served_by, n, correct, accuracy_low, accuracy_high,
+            macro_f1, COALESCE(design_effect, 1) FROM EXPERIMENTS
+        WHERE run_id IN ({", ".join("?" * len(run_ids))}) ORDER BY run_id, evaluation_set, role, variant""",
+        tuple(run_ids),
+    )
