@@ -177,6 +177,10 @@ def test_the_title_names_the_winner_and_what_is_special_about_it():
     assert winner(ranking) == "demo: best with epochs=2, 80% of 10 right"
 
 
+def test_a_winner_within_the_noise_is_only_the_best_so_far():
+    assert winner([standing(tuned=0.8), standing("b", 0.75, 2)]).startswith("demo: best so far with usual settings")
+
+
 def test_one_run_alone_has_not_won():
     assert winner([standing(tuned=0.8)]) == "demo: the tuned student got 80% of 10 right"
 
