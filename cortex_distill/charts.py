@@ -101,7 +101,7 @@ def _dots(placed: list[dict[str, Any]], title: str) -> Iterator[alt.Chart]:
     yield bars.encode(x=across("low"), x2="high:Q", y=y, color=colour)
     dots = drawn(placed).mark_point(filled=True, size=105, opacity=1)
     yield dots.encode(x=across("value"), y=y, color=colour, shape=shape)
-    yield words(drawn(placed), "said", align="left", dx=7).encode(x=across("high"), y=y)
+    yield words([{**mark, "x": 0} for mark in placed], dx=7).encode(x=across("high"))
 
 
 def _looks(placed: Iterable[dict[str, Any]]) -> dict[str, tuple[str, str]]:
@@ -128,11 +128,8 @@ def _between(names: Sequence[dict[str, Any]]) -> alt.Chart:
 
 
 def _names(names: Sequence[dict[str, Any]]) -> Iterator[alt.Chart]:
-    import altair as alt  # noqa: PLC0415
-
-    x, y = pixels(alt.X, "x"), pixels(alt.Y, "y")
     wide = WIDTH - ABOUT if any(name["about"] for name in names) else WIDTH
     left = [{"x": 0, "y": name["y"] + 15, "said": name["name"]} for name in names]
-    yield words(drawn(left), "said", fontWeight=600, align="left", limit=wide - 12).encode(x=x, y=y)
+    yield words(left, fontWeight=600, limit=wide - 12)
     right = [{"x": WIDTH, "y": name["y"] + 15, "said": name["about"]} for name in names]
-    yield words(drawn(right), "said", color=FAINT, align="right", limit=ABOUT - 10).encode(x=x, y=y)
+    yield words(right, color=FAINT, align="right", limit=ABOUT - 10)

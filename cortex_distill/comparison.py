@@ -73,8 +73,10 @@ class Tested(NamedTuple):
         """One sentence, macro F1 included."""
         if self.f1 is None:
             return self.verdict.text
-        low, high = self.f1.interval
-        return f"{self.verdict.text}; macro F1 {self.f1.value:+.2f} ({low:+.2f} to {high:+.2f})"
+        (value, (low, high)), verdict = self.f1, self.verdict
+        if verdict.is_shown and verdict.difference < 0:  # then its text names the second first
+            value, low, high = -value, -high, -low
+        return f"{verdict.text}; macro F1 {value:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
 class Change(NamedTuple):

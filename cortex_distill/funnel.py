@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cortex_distill.markup import one_line
-from cortex_distill.picture import FAINT, WIDTH, as_image, drawn, pixels, words
-
-if TYPE_CHECKING:
-    pass
+from cortex_distill.picture import FAINT, WIDTH, as_image, boxes, words
 
 KEPT, LOST, SHARE = "#0072B2", "#D55E00", "#56B4E9"  # after Okabe and Ito
 NAMES = 128  # pixels left of the bars
@@ -36,17 +33,10 @@ def funnel_chart(stages: Sequence[Stage], title: str) -> str:
     import altair as alt  # noqa: PLC0415  half a second, which only a report should pay
 
     placed = list(_placed(stages))
-    bars = drawn([bar for row in placed for bar in row["bars"]])
-    colour = alt.Color("colour", type="nominal", scale=None, legend=None)
-    across, down = pixels(alt.X, "x"), pixels(alt.Y, "y")
-    boxes = bars.mark_rect().encode(x=across, x2="right:Q", y=down, y2="bottom:Q", color=colour)
     names = [{"x": 0, "y": row["y"], "said": row["name"]} for row in placed]
     figures = [{"x": row["end"] + 8, "y": row["y"], "said": row["said"]} for row in placed]
-    chart = alt.layer(
-        boxes,
-        words(drawn(names), "said", align="left", limit=NAMES - 8).encode(x=across, y=down),
-        words(drawn(figures), "said", align="left", color=FAINT).encode(x=across, y=down),
-    )
+    bars = boxes([bar for row in placed for bar in row["bars"]])
+    chart = alt.layer(bars, words(names, limit=NAMES - 8), words(figures, color=FAINT))
     sized = chart.properties(width=WIDTH, height=ROW * len(stages))
     return as_image(sized, title, f"{one_line(title, 120)}: {funnel_words(stages)}")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_distill.markup import one_line
-from cortex_distill.picture import FAINT, INK, WIDTH, as_image, drawn, pixels, words
+from cortex_distill.picture import FAINT, INK, WIDTH, as_image, boxes, words
 
 if TYPE_CHECKING:
     import altair as alt
@@ -31,7 +31,8 @@ def heat_map(cells: Cells, rows: Sequence[str], columns: Sequence[str], title: s
     import altair as alt  # noqa: PLC0415  half a second, which only a report should pay
 
     sizes = _sizes(len(rows), len(columns))
-    layers = [*_matrix(cells, rows, columns, sizes), *_row_names(rows, sizes), *_column_names(columns, sizes)]
+    matrix = _matrix(cells, rows, columns, sizes)
+    layers = [boxes(matrix), _numbers(matrix), _row_names(rows, sizes), _column_names(columns, sizes)]
     sized = alt.layer(*layers).properties(width=WIDTH, height=max(sizes.height * len(rows), 1))
     return as_image(sized, title, _said(cells, rows, columns, title))
 
@@ -42,16 +43,16 @@ def heat_maps(panels: Mapping[str, Cells], rows: Sequence[str], columns: Sequenc
     import altair as alt  # noqa: PLC0415
 
     height = 22 if len(rows) <= FEW else 8
+    width = min((WIDTH - PANEL_GAP) / 2 / max(len(columns), 1), 36)
     whole = PANEL_HEAD + height * len(rows) + PANEL_GAP
-    layers: list[alt.Chart] = []
-    said = []
-    for number, (name, cells) in enumerate(panels.items()):
-        left, top = (WIDTH + PANEL_GAP) // 2 * (number % 2), whole * (number // 2)
-        sizes = _Sizes(left, min((WIDTH - PANEL_GAP) / 2 / len(columns), 36), height, top + PANEL_HEAD)
-        layers += [*_panel_name(name, left, top), *_matrix(cells, rows, columns, sizes)]
-        said.append(_said(cells, rows, columns, name))
+    corners = [((WIDTH + PANEL_GAP) // 2 * (n % 2), whole * (n // 2)) for n in range(len(panels))]
+    matrices: list[dict[str, Any]] = []
+    for (left, top), cells in zip(corners, panels.values(), strict=True):
+        matrices += _matrix(cells, rows, columns, _Sizes(left, width, height, top + PANEL_HEAD))
+    layers = [boxes(matrices), _numbers(matrices), *_panel_names(panels, corners)]
     sized = alt.layer(*layers).properties(width=WIDTH, height=whole * ((len(panels) + 1) // 2) - PANEL_GAP)
-    return as_image(sized, title, f"{one_line(title, 120)}. {'. '.join(said)}")
+    said = ". ".join(_said(cells, rows, columns, name) for name, cells in panels.items())
+    return as_image(sized, title, f"{one_line(title, 120)}. {said}")
 
 
 class _Sizes(NamedTuple):
@@ -69,20 +70,12 @@ def _sizes(rows: int, columns: int) -> _Sizes:
     return _Sizes(left, min((room - SLANT * slanted) / columns, 92), 32 if few else 20)
 
 
-def _matrix(cells: Cells, rows: Sequence[str], columns: Sequence[str], sizes: _Sizes) -> list[alt.Chart]:
-    placed = list(_cells(cells, rows, columns, sizes))
-    numbers = _numbers(placed) if sizes.width >= NUMBERED else ()
-    return [_ground(sizes, len(rows), len(columns)), _boxes(placed), *numbers]
-
-
-def _panel_name(name: str, left: int, top: int) -> Iterator[alt.Chart]:
-    import altair as alt  # noqa: PLC0415
-
-    for line, text in enumerate(name.split("\n", 1)):
-        said = drawn([{"x": left, "y": top + 8 + 18 * line, "said": one_line(text, 80)}])
-        look = {"color": FAINT} if line else {"fontWeight": 600}
-        text_ = words(said, "said", align="left", limit=(WIDTH - PANEL_GAP) // 2 - 12, **look)
-        yield text_.encode(x=pixels(alt.X, "x"), y=pixels(alt.Y, "y"))
+def _panel_names(panels: Iterable[str], corners: Sequence[tuple[int, int]]) -> Iterator[alt.Chart]:
+    for line, look in ((0, {"fontWeight": 600}), (1, {"color": FAINT})):
+        texts = [[*name.split("\n", 1), ""][line] for name in panels]
+        places = [{"x": left, "y": top + 8 + 18 * line} for left, top in corners]
+        said = [place | {"said": one_line(text, 80)} for place, text in zip(places, texts, strict=True)]
+        yield words(said, limit=(WIDTH - PANEL_GAP) // 2 - 12, **look)
 
 
 def _said(cells: Cells, rows: Sequence[str], columns: Sequence[str], title: str) -> str:
@@ -99,21 +92,25 @@ def _name(column: str, longest: int) -> str:
     return one_line(column, longest) or "no category"
 
 
-def _cells(cells: Cells, rows: Sequence[str], columns: Sequence[str], sizes: _Sizes) -> Iterator[dict[str, Any]]:
-    """The cells that are not empty: 77 categories have 6,000 cells."""
+def _matrix(cells: Cells, rows: Sequence[str], columns: Sequence[str], sizes: _Sizes) -> list[dict[str, Any]]:
+    """Boxes: a pale one for each row, on it one for each cell that is not empty (of 77 categories, 6,000 are)."""
+    placed = []
     for down, row in enumerate(rows):
+        y = {"y": sizes.top + down * sizes.height, "bottom": sizes.top + (down + 1) * sizes.height - 1}
+        right = sizes.left + sizes.width * len(columns)
+        placed.append({"x": sizes.left, "right": right, "colour": _mixed(EMPTY, 0), **y})
         total = sum(cells.get((row, column), 0) for column in columns)
         for across, column in enumerate(columns):
             if count := cells.get((row, column), 0):
-                x, y = sizes.left + across * sizes.width, sizes.top + down * sizes.height
-                place = {"x": x, "right": x + sizes.width, "y": y, "bottom": y + sizes.height}
-                middle = {"middle": x + sizes.width / 2, "level": y + sizes.height / 2}
-                colour = _mixed(RIGHT if row == column else WRONG, count / total)
-                yield (
-                    place
-                    | middle
-                    | {"count": count, "colour": colour, "dark": count / total > (0.5 if row == column else 0.8)}
-                )
+                x = sizes.left + across * sizes.width
+                placed.append({"x": x, "right": x + sizes.width - 1, **_cell(count, total, row == column), **y})
+    return placed
+
+
+def _cell(count: int, total: int, right: bool) -> dict[str, Any]:
+    share = count / total
+    ink = "white" if share > (0.5 if right else 0.8) else INK
+    return {"count": count, "colour": _mixed(RIGHT if right else WRONG, share), "ink": ink}
 
 
 def _mixed(colour: Sequence[int], share: float) -> str:
@@ -121,52 +118,23 @@ def _mixed(colour: Sequence[int], share: float) -> str:
     return "#" + "".join(f"{round(pale + (full - pale) * part):02x}" for pale, full in zip(EMPTY, colour, strict=True))
 
 
-def _ground(sizes: _Sizes, rows: int, columns: int) -> alt.Chart:
-    import altair as alt  # noqa: PLC0415
-
-    right = sizes.left + sizes.width * columns
-    lines = drawn([{"x": sizes.left, "right": right, "y": sizes.top + n * sizes.height + 1} for n in range(rows)])
-    box = lines.transform_calculate(bottom=f"datum.y + {sizes.height - 2}").mark_rect(color="#f0f1f3")
-    placed: alt.Chart = box.encode(x=pixels(alt.X, "x"), x2="right:Q", y=pixels(alt.Y, "y"), y2="bottom:Q")
-    return placed
+def _numbers(matrix: Sequence[Mapping[str, Any]]) -> alt.Chart:
+    """In the middle of each cell that has room for one."""
+    cells = [box for box in matrix if "count" in box and box["right"] - box["x"] >= NUMBERED]
+    middles = [{"x": (box["x"] + box["right"]) / 2, "y": (box["y"] + box["bottom"]) / 2} for box in cells]
+    said = [{**place, "said": box["count"], "ink": box["ink"]} for place, box in zip(middles, cells, strict=True)]
+    return words(said, align="center")
 
 
-def _boxes(placed: Sequence[Mapping[str, Any]]) -> alt.Chart:
-    import altair as alt  # noqa: PLC0415
-
-    colour = alt.Color("colour", type="nominal", scale=None, legend=None)
-    box = drawn(placed).mark_rect(stroke="white", strokeWidth=1)
-    coloured: alt.Chart = box.encode(
-        x=pixels(alt.X, "x"), x2="right:Q", y=pixels(alt.Y, "y"), y2="bottom:Q", color=colour
-    )
-    return coloured
+def _row_names(rows: Sequence[str], sizes: _Sizes) -> alt.Chart:
+    places = [{"x": sizes.left - 10, "y": (n + 0.5) * sizes.height} for n in range(len(rows))]
+    said = [place | {"said": one_line(row, 80)} for place, row in zip(places, rows, strict=True)]
+    return words(said, align="right", limit=sizes.left - 22)
 
 
-def _numbers(placed: Sequence[Mapping[str, Any]]) -> Iterator[alt.Chart]:
-    import altair as alt  # noqa: PLC0415
-
-    for dark, colour in ((True, "white"), (False, INK)):
-        cells = [cell for cell in placed if cell["dark"] == dark]
-        yield words(drawn(cells), "count", align="center", color=colour).encode(
-            x=pixels(alt.X, "middle"), y=pixels(alt.Y, "level")
-        )
-
-
-def _row_names(rows: Sequence[str], sizes: _Sizes) -> Iterator[alt.Chart]:
-    import altair as alt  # noqa: PLC0415
-
-    names = [
-        {"x": sizes.left - 10, "y": (n + 0.5) * sizes.height, "said": one_line(row, 80)} for n, row in enumerate(rows)
-    ]
-    text = words(drawn(names), "said", align="right", limit=sizes.left - 22)
-    yield text.encode(x=pixels(alt.X, "x"), y=pixels(alt.Y, "y"))
-
-
-def _column_names(columns: Sequence[str], sizes: _Sizes) -> Iterator[alt.Chart]:
+def _column_names(columns: Sequence[str], sizes: _Sizes) -> alt.Chart:
     """Wrapped where cells are wide, slanted where they are narrow; where they are too narrow, a remark."""
-    import altair as alt  # noqa: PLC0415
-
-    look: dict[str, Any] = {"baseline": "bottom", "align": "left", "lineBreak": "\n", "lineHeight": 16}
+    look: dict[str, Any] = {"baseline": "bottom", "lineBreak": "\n", "lineHeight": 16}
     texts = [_name(column, 80) for column in columns]
     if sizes.width >= WRAPPED:
         letters = int(sizes.width / 8)
@@ -176,8 +144,6 @@ def _column_names(columns: Sequence[str], sizes: _Sizes) -> Iterator[alt.Chart]:
         look |= {"angle": 315, "limit": 116}
     else:
         texts, look["color"] = ["answers, in the order of the rows"], FAINT
-    names = [
-        {"x": sizes.left + (n + 0.5) * sizes.width, "y": -6 - 16 * text.count("\n"), "said": text}
-        for n, text in enumerate(texts)
-    ]
-    yield words(drawn(names), "said", **look).encode(x=pixels(alt.X, "x"), y=pixels(alt.Y, "y"))
+    places = [{"x": sizes.left + (n + 0.5) * sizes.width} for n in range(len(texts))]
+    said = [place | {"y": -6 - 16 * text.count("\n"), "said": text} for place, text in zip(places, texts, strict=True)]
+    return words(said, **look)

@@ -26,19 +26,38 @@ def key(engine: str) -> str:
 
 def markdown(engine: str, found: Standings) -> str:
     """The whole page. Who answered stands in the first line, unless all was Cortex."""
-    rankings = [list(each) for _, each in groupby(found.ranked, lambda s: (s.experiment, s.evaluation_set, s.kind))]
-    parts = [_answered(found), *(part for ranking in rankings for part in _ranking(ranking)), _every_run(engine, found)]
+    rankings = (part for ranking in _rankings(found) for part in _ranking(ranking))
+    parts = [_answered(found), *rankings, _every_run(engine, found)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def description(found: Standings) -> str:
+    """One line of Markdown for lists of artifacts: who leads in each ranking."""
+    return "; ".join(escaped(winner(ranking)) for ranking in _rankings(found)) or "no run has ended yet"
+
+
+def _rankings(found: Standings) -> list[list[Standing]]:
+    return [list(each) for _, each in groupby(found.ranked, lambda s: (s.experiment, s.evaluation_set, s.kind))]
+
+
 def winner(ranking: Sequence[Standing]) -> str:
-    """`support_tickets: best with fine_tune.max_epochs=2, 71 % of 100 right`; plain text."""
+    """`support_tickets: best with fine_tune.max_epochs=2, 71% of 100 right`; plain text. Where the next ones lie
+    within the winner's interval it is only the best so far."""
     first = ranking[0]
-    if sum(one.place > 0 for one in ranking) == 1:
+    places = [one.place for one in ranking]
+    if sum(place > 0 for place in places) == 1:
         said = "the tuned student got" if len(ranking) == 1 else "the newest run got"
+    elif places.count(1) > 1:
+        said = f"{places.count(1)} runs share the first place,"
     else:
-        said = f"best with {first.special},"
+        said = f"best{' so far' if _near(ranking) else ''} with {first.special},"
     return f"{first.experiment}: {said} {first.tuned.value if first.tuned else 0:.0%} of {first.n} right"
+
+
+def _near(ranking: Sequence[Standing]) -> int:
+    """How many others lie within the interval of the first."""
+    low = ranking[0].tuned.low if ranking[0].tuned else 0
+    return sum(bool(one.place and one.tuned and one.tuned.value >= low) for one in ranking[1:])
 
 
 def _answered(found: Standings) -> str:
@@ -70,11 +89,9 @@ def _told(ranking: Sequence[Standing], where: str) -> str:
     said += f" (95 % interval {interval})."
     said += f" Before, with its best prompt: {right[1]}." if first.base else ""
     said += f" Its teacher {first.teacher_model}: {right[2]}." if first.teacher else ""
-    near = [
-        one for one in ranking[1:] if one.place and one.tuned and first.tuned and one.tuned.value >= first.tuned.low
-    ]
-    if near:
-        others = "The next one lies" if len(near) == 1 else f"The next {len(near)} lie"
+    said += "" if first.evaluation_set == "holdout" else " The teacher wrote these tickets, which flatters everybody."
+    if near := _near(ranking):
+        others = "The next one lies" if near == 1 else f"The next {near} lie"
         said += f" {others} within this interval: their order may be chance."
     return said
 
@@ -93,12 +110,12 @@ def _places(ranking: Sequence[Standing]) -> str:
             _accuracy(one),
             NONE if one.gain is None else f"{one.gain:+.2f}",
             NONE if one.kept is None else f"{one.kept:.0%}",
-            f"{breakable(escaped(one.special))}; {breakable(escaped(one.served_by))}",
             _link(one),
+            f"{breakable(escaped(one.special))}; {breakable(escaped(one.served_by))}",
         ]
         for one in ranking
     ]
-    return table(["#", "accuracy", "over base", "of teacher", "what is special; who answered", "run"], rows, left=6)
+    return table(["#", "accuracy", "over base", "of teacher", "run", "what is special; who answered"], rows, left=6)
 
 
 def _every_run(engine: str, found: Standings) -> str:

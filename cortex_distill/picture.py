@@ -49,12 +49,28 @@ def pixels(channel: type[Any], field: str) -> Any:
     return channel(field, type="quantitative", scale=None, axis=None)
 
 
-def words(chart: alt.Chart, field: str, **look: Any) -> alt.Chart:
-    """Text marks of a field, TEXT pixels high if nothing else is said; the library escapes what it writes."""
+def words(rows: Sequence[Mapping[str, Any]], **look: Any) -> alt.Chart:
+    """Texts: `said` at the pixels `x` and `y`, in the colour `ink` where rows have one. The library escapes them."""
     import altair as alt  # noqa: PLC0415
 
-    said: alt.Chart = chart.mark_text(**{"baseline": "middle", "fontSize": TEXT, "color": INK, **look})
-    return said.encode(text=alt.Text(field, type="nominal"))
+    texts = drawn(rows).mark_text(**{"baseline": "middle", "fontSize": TEXT, "color": INK, "align": "left", **look})
+    placed: alt.Chart = texts.encode(x=pixels(alt.X, "x"), y=pixels(alt.Y, "y"), text=alt.Text("said", type="nominal"))
+    return placed.encode(color=_as_is("ink")) if rows and "ink" in rows[0] else placed
+
+
+def boxes(rows: Sequence[Mapping[str, Any]]) -> alt.Chart:
+    """Rectangles from the pixels `x` and `y` to `right` and `bottom`, each in its `colour`; later ones on top."""
+    import altair as alt  # noqa: PLC0415
+
+    x, y = pixels(alt.X, "x"), pixels(alt.Y, "y")
+    placed: alt.Chart = drawn(rows).mark_rect().encode(x=x, x2="right:Q", y=y, y2="bottom:Q", color=_as_is("colour"))
+    return placed
+
+
+def _as_is(field: str) -> alt.Color:
+    import altair as alt  # noqa: PLC0415
+
+    return alt.Color(field, type="nominal", scale=None, legend=None)
 
 
 def _on_card(svg: str) -> str:

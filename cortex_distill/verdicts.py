@@ -17,6 +17,9 @@ SIGNIFICANT = 0.05
 Z = 1.959963984540054  # the standard normal's 97.5 % point, for 95 % intervals
 
 
+_APART = "no row in common"
+
+
 class Group(NamedTuple):
     """Calls to the teacher whose rows came out alike; a row that was written alone is a call of its own."""
 
@@ -85,24 +88,26 @@ class Verdict(NamedTuple):
 
     @property
     def text(self) -> str:
-        """One sentence, which calls no winner inside the noise."""
-        figures = f"{span(self.interval)}, {self._counted}, {self.test} p {p_text(self.p_value)}"
-        if not self.is_shown:
-            return (
-                f"no difference shown between {self.first} and {self.second}"
-                f" ({self.difference:+.2f}, {figures}; {self._could})"
-            )
-        ahead = self.difference > 0
-        better, worse = (self.first, self.second) if ahead else (self.second, self.first)
-        low, high = self.interval if ahead else (-self.interval.high, -self.interval.low)
-        figures = f"{span(Interval(low, high))}, {self._counted}, {self.test} p {p_text(self.p_value)}"
-        return f"{better} is better than {worse} by {abs(self.difference):.2f} ({figures})"
+        """One sentence, which calls no winner inside the noise. Of a shown difference the better one comes first."""
+        one = self if self.difference >= 0 or not self.is_shown else self.turned
+        counted = f"n = {one.rows:,}, {one.only_first:,} against {one.only_second:,} rows" if one.is_paired else _APART
+        figures = f"{span(one.interval)}; {counted}; {one.test} p {p_text(one.p_value)}"
+        if one.is_shown:
+            return f"{one.first} is better than {one.second} by {one.difference:.2f} ({figures})"
+        between = f"no difference shown between {one.first} and {one.second}"
+        return f"{between} ({one.difference:+.2f}, {figures}; {one._could})"
 
     @property
-    def _counted(self) -> str:
-        if not self.is_paired:
-            return "no row in common"
-        return f"n = {self.rows:,}: {self.only_first:,} only {self.first}, {self.only_second:,} only {self.second}"
+    def turned(self) -> "Verdict":
+        """The same with the second first."""
+        return self._replace(
+            first=self.second,
+            second=self.first,
+            only_first=self.only_second,
+            only_second=self.only_first,
+            difference=-self.difference,
+            interval=Interval(-self.interval.high, -self.interval.low),
+        )
 
     @property
     def _could(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from cortex_distill.leaderboard import key, markdown
+from cortex_distill.leaderboard import description, key, markdown
 from cortex_distill.run import Run
 from cortex_distill.standings import standings
 from tasks.step import ON_CORTEX, log
@@ -23,8 +23,8 @@ def update_leaderboard(run: Run) -> None:
     writes last then has seen all others. After ROUNDS of that the others write it themselves."""
     for _ in range(ROUNDS):
         before = recorded(run)
-        page = markdown(run.engine, standings(run.session, run.engine))
-        create_markdown_artifact(page, key=key(run.engine), description="every run, compared")
+        found = standings(run.session, run.engine)
+        create_markdown_artifact(markdown(run.engine, found), key=key(run.engine), description=description(found))
         if recorded(run) == before:
             return
     log("the leaderboard lacks what was recorded while it was written; the run that did so writes it again")

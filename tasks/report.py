@@ -15,7 +15,12 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from cortex_distill.ledger import REPLY, Asked
+<<<<<<< HEAD
 from cortex_distill.report import key, markdown
+=======
+from cortex_distill.metrics import Pair, verdicts
+from cortex_distill.report import escaped, key, markdown
+>>>>>>> wt-report
 from cortex_distill.run import Run
 from cortex_distill.scores import Score
 from cortex_distill.standings import earlier_runs
@@ -76,7 +81,7 @@ def report_run(run: Run, found: Found) -> Summary:
         earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
         constrained=list(run.config.evaluate.constrained),
     )
-    create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=summary.headline)
+    create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
     log("%s", summary.headline)
     return summary
 

@@ -106,7 +106,7 @@ def test_mistakes_are_orange_and_right_answers_blue():
     svg = drawn(heat_map({("a", "a"): 4, ("b", "a"): 4}, ["a", "b"], ["a", "b"], "t"))
     boxes = [g for g in svg.iter(f"{SVG}g") if "mark-rect role-mark" in g.get("class", "")]
     colours = [path.get("fill").lower() for path in boxes[-1].iter(f"{SVG}path")]
-    assert colours == ["#0072b2", "#d55e00"]
+    assert [colour for colour in colours if colour != "#f0f1f3"] == ["#0072b2", "#d55e00"]  # on pale rows
 
 
 def test_a_heat_map_says_the_most_frequent_confusions_in_words():

@@ -92,13 +92,15 @@ def test_the_unpaired_test_agrees_with_fishers_sum_and_newcombes_interval():
 
 def test_a_difference_inside_the_noise_is_called_none_and_says_what_could_be_found():
     (verdict,) = verdicts([Pair("x", "y", both=50, only_first=3, only_second=5, neither=42)])
-    assert verdict.text.startswith("no difference shown between x and y (-0.02, -0.08 to +0.04, n = 100: 3 only x")
+    assert verdict.text.startswith(
+        "no difference shown between x and y (-0.02, -0.08 to +0.04; n = 100, 3 against 5 rows; McN"
+    )
     assert "would be found 4 times in 5" in verdict.text
 
 
 def test_a_clear_winner_is_named_with_how_much_and_how_sure():
     (verdict,) = verdicts([Pair("x", "y", both=50, only_first=2, only_second=20, neither=28)])
-    assert verdict.text.startswith("y is better than x by 0.18 (+0.09 to +0.26, n = 100: 2 only x, 20 only y")
+    assert verdict.text.startswith("y is better than x by 0.18 (+0.09 to +0.26; n = 100, 20 against 2 rows; ")
     assert verdict.text.endswith("McNemar p < 0.001)")
 
 

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 import tasks.leaderboard as step
 from cortex_distill.differences import USUAL, specials
-from cortex_distill.leaderboard import key, markdown, winner
+from cortex_distill.leaderboard import description, key, markdown, winner
 from cortex_distill.session import execute, open_session
 from cortex_distill.sql import Sql
 from cortex_distill.standings import Figure, Standing, Standings, earlier_runs, standings
@@ -175,6 +175,25 @@ def test_cortex_answers_come_without_a_warning():
 def test_the_title_names_the_winner_and_what_is_special_about_it():
     ranking = [standing(tuned=0.8, special="epochs=2"), standing("b", 0.6, 2)]
     assert winner(ranking) == "demo: best with epochs=2, 80% of 10 right"
+
+
+def test_a_winner_within_the_noise_is_only_the_best_so_far():
+    assert winner([standing(tuned=0.8), standing("b", 0.75, 2)]).startswith("demo: best so far with usual settings")
+
+
+def test_equals_share_the_first_place():
+    assert winner([standing(), standing("b")]) == "demo: 2 runs share the first place, 70% of 10 right"
+
+
+def test_tickets_of_the_teacher_are_said_to_flatter():
+    assert "flatters everybody" in page(standing(evaluation_set="validation"))
+    assert "flatters everybody" not in page(standing())
+
+
+def test_the_description_names_the_leader_of_each_ranking():
+    ranked = [standing(tuned=0.8), standing(experiment="other_one", tuned=0.5)]
+    said = description(Standings(ranked, ranked, 2)).replace("\\", "")
+    assert said == "demo: the tuned student got 80% of 10 right; other_one: the tuned student got 50% of 10 right"
 
 
 def test_one_run_alone_has_not_won():
