@@ -15,12 +15,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from cortex_distill.ledger import REPLY, Asked
-<<<<<<< HEAD
-from cortex_distill.report import key, markdown
-=======
-from cortex_distill.metrics import Pair, verdicts
 from cortex_distill.report import escaped, key, markdown
->>>>>>> wt-report
 from cortex_distill.run import Run
 from cortex_distill.scores import Score
 from cortex_distill.standings import earlier_runs

@@ -100,7 +100,7 @@ def test_a_difference_inside_the_noise_is_called_none_and_says_what_could_be_fou
 
 def test_a_clear_winner_is_named_with_how_much_and_how_sure():
     (verdict,) = verdicts([Pair("x", "y", both=50, only_first=2, only_second=20, neither=28)])
-    assert verdict.text.startswith("y is better than x by 0.18 (+0.09 to +0.26; n = 100, 20 against 2 rows; ")
+    assert verdict.text.startswith("y is better than x by 0.18 (+0.09 to +0.26; n = 100, 20 against 2 rows")
     assert verdict.text.endswith("McNemar p < 0.001)")
 
 
