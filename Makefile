@@ -8,7 +8,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train demo demo-fast ablation test check schema lock clean
+.PHONY: help install install-train demo demo-fast up down ablation test check schema deployments lock clean
 
 help:  ## Show the targets
 	@echo "cortex-distill: make <target>"
@@ -31,6 +31,12 @@ demo: install  ## Run configs/support_tickets.yaml on this machine with a small 
 demo-fast: install  ## The same with simulated models (under a minute; the figures mean nothing)
 	DISTILL_MODELS=simulated $(BIN)/distill run $(CONFIG)
 
+up: install  ## Start Prefect's server, a worker, the deployments and the local engine; says where to look
+	$(BIN)/distill up
+
+down:  ## Stop them
+	$(BIN)/distill down
+
 ablation: install  ## After demo: does the student learn more from its tickets, from the written examples, or from both?
 	$(BIN)/distill ab $(CONFIG) --sweep fine_tune.rows=tickets,examples,both
 
@@ -48,12 +54,15 @@ check: install  ## Lint, types and the fast tests only
 schema: install  ## Write configs/experiment.schema.json from the models
 	$(BIN)/python -m cortex_distill.schema
 
+deployments: install  ## Bring prefect.yaml in step with configs/: a deployment per file, its hash as version
+	$(BIN)/python -m flows.deployments
+
 lock: install  ## Resolve the locks anew (versions and hashes, no addresses)
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements/project.lock
 	$(BIN)/uv pip compile requirements/model.in --no-deps --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements/model.lock
 
-clean:  ## Stop the local engine and remove its files (.cortex); the virtual environment stays
-	-$(BIN)/distill engine stop
+clean:  ## Stop what runs and remove its files (.cortex); the virtual environment stays
+	-$(BIN)/distill down
 	rm -rf .cortex

@@ -16,6 +16,7 @@ from flows.comparing import ab, compare
 from flows.engine import engine
 from flows.models import models
 from flows.starting import Interrupted, parsed, prefect_started
+from flows.up import down, up
 
 EXIT_MENDABLE = 2
 EXIT_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
@@ -31,6 +32,8 @@ cli.add_command(ab)
 cli.add_command(compare)
 cli.add_command(engine)
 cli.add_command(models)
+cli.add_command(up)
+cli.add_command(down)
 
 
 @cli.command()

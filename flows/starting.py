@@ -39,7 +39,7 @@ def prefect_started(what: str) -> Iterator[None]:
     from flows.prefect_server import start_server  # noqa: PLC0415
 
     try:
-        start_server()
+        start_server()  # or ask the one that $PREFECT_API_URL or prefect.toml names
         with progress_bars():
             yield
     except KeyboardInterrupt:

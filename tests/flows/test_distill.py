@@ -1,19 +1,15 @@
 """The whole flow, for real, on the local engine."""
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
-from prefect.cli.deploy._models import PrefectYamlModel
-from prefect.flows import load_flow_from_entrypoint
 
 from cortex_distill.session import open_session
 from cortex_distill.summary import Summary
 from tests.conftest import SMALL
 
-ROOT = Path(__file__).parents[2]
 HOLDOUT = """request,category
 I want my money back for these boots,Refund
 Please refund my order,Refund
@@ -140,28 +136,3 @@ def test_the_flow_survives_models_that_misbehave(distill, config, home, monkeypa
     summary = distill(config({"generate.per_category": 32}))
     assert len(experiments(home)) == 10
     assert summary.stages[-1].tickets > 0
-
-
-def deployments():
-    return yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
-
-
-def test_every_experiment_has_exactly_one_deployment_of_its_name():
-    files = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
-    assert sorted(Path(d["parameters"]["config"]).name for d in deployments()) == files
-    assert all(Path(d["parameters"]["config"]).stem == d["name"] for d in deployments())
-
-
-def test_prefect_knows_every_key_of_prefect_yaml():
-    text = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
-    known = set(PrefectYamlModel.model_validate(yaml.safe_load(text)).deployments[0].model_dump())
-    assert {key for d in deployments() for key in d} <= known
-    assert "{{" not in text.split("deployments:")[1]
-
-
-def test_every_deployment_imports_and_accepts_its_parameters(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
-    for deployment in deployments():
-        flow = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
-        flow.validate_parameters(deployment["parameters"])
