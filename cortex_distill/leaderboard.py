@@ -7,7 +7,7 @@ from itertools import groupby
 
 from cortex_distill.charts import Mark, dot_plot
 from cortex_distill.markup import breakable, escaped, table
-from cortex_distill.standings import Standing, Standings
+from cortex_distill.standings import PLACES, Standing, Standings
 
 DRAWN = 12  # runs in one plot; the table below it has them all
 NONE = "–"
@@ -76,6 +76,8 @@ def _ranking(ranking: Sequence[Standing]) -> Iterator[str]:
     marks = [mark for one in placed[:DRAWN] for mark in _marks(one)]
     yield dot_plot(marks, f"{first.experiment} on {where}, n = {first.n}\nanswered by {BY[first.kind]}")
     yield _places(ranking)
+    if len(ranking) == PLACES:
+        yield f"Configs beyond the first {PLACES} are in EXPERIMENTS."
     if len(placed) < len(ranking):
         yield f"{NONE} in the first column: measured on other rows than the newest run, so it cannot be ranked with it."
 

@@ -26,7 +26,7 @@ def escaped(text: str, longest: int = LONGEST_TEXT) -> str:
 def breakable(markdown: str) -> str:
     """Escaped text that may be broken after the marks inside a name such as `judge.thresholds.valid=5`: the text
     column of Prefect's newer UI is narrow, and a table with long words runs out of it."""
-    return re.sub(r"((?:\\?[._=:/])+)(?=\w)", "\\1\u200b", markdown)
+    return re.sub(r"((?:\\?[._:/])+)(?=\w)", "\\1\u200b", markdown)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

@@ -13,10 +13,7 @@ from cortex_distill.report_tickets import spent, tickets
 from cortex_distill.scores import Score
 from cortex_distill.summary import Summary
 
-COLUMNS = (
-    "Accuracy with its 95 % interval; F1: macro; off list: answers that name no category; silent: calls without an"
-    " answer; tokens: of questions and answers."
-)
+COLUMNS = "Accuracy with its 95 % interval; F1: macro; off list: answers that name no category"
 CONSTRAINED = "can only answer with a category"
 
 
@@ -83,7 +80,8 @@ def results(summary: Summary) -> Iterator[str]:
         silent = any(score.unanswered for score in scores)
         header = ["model", "prompt", "accuracy", "F1", "off list", *(["silent"] if silent else []), "tokens"]
         yield table(header, [_result(summary, score, silent) for score in scores], left=2)
-    yield COLUMNS
+    said = "; silent: calls without an answer" if any(score.unanswered for score in summary.scores) else ""
+    yield f"{COLUMNS}{said}."
     models = {score.role: f"{escaped(score.model)}, answered by {escaped(score.served_by)}" for score in summary.scores}
     yield "\n".join(f"- {role}: {breakable(model)}" for role, model in models.items())
     yield breakable(escaped(summary.training))

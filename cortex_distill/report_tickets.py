@@ -1,5 +1,7 @@
 """The report's part about tickets and what they cost: funnel, samples with ratings, model calls."""
 
+from collections.abc import Sequence
+
 from cortex_distill.funnel import funnel_chart, funnel_words
 from cortex_distill.markup import breakable, escaped, table
 from cortex_distill.prices import PRICES_OF
@@ -42,7 +44,7 @@ def _row(one: Spent) -> list[str]:
     return [escaped(one.step), breakable(escaped(one.model)) + by, *(f"{n:,}" for n in numbers), _credits(one.credits)]
 
 
-def _total(spent: list[Spent]) -> list[str]:
+def _total(spent: Sequence[Spent]) -> list[str]:
     sums = [sum(numbers) for numbers in zip(*(one[3:7] for one in spent), strict=True)]
     known = [one.credits for one in spent if one.credits is not None]
     return ["**all**", "", *(f"**{n:,}**" for n in sums), f"**{_credits(sum(known) if known else None)}**"]

@@ -1,5 +1,6 @@
 """What a run found, in numbers and sentences; the report and the terminal show the same Summary."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cortex_distill.funnel import Stage as Stage
@@ -74,9 +75,9 @@ class Summary(NamedTuple):
     judge_check: str = ""  # one sentence about the judge on labelled requests; '' if it was not tried
     judge_can_tell: bool | None = None
     trained_rows: int = 0
-    spent: list[Spent] = []  # noqa: RUF012  in the order in which they began; never written to
-    earlier: list[Standing] = []  # noqa: RUF012  other runs of the experiment, newest first
-    constrained: list[str] = []  # noqa: RUF012  variants that can only answer with a category
+    spent: Sequence[Spent] = ()  # in the order in which they began
+    earlier: Sequence[Standing] = ()  # other runs of the experiment, newest first
+    constrained: Sequence[str] = ()  # variants that can only answer with a category
 
     @property
     def calls_made(self) -> int:

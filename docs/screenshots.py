@@ -3,7 +3,7 @@
     python docs/screenshots.py http://127.0.0.1:4200 [folder]
 
 Takes the newest artifact of each kind from a server that runs. Needs Chromium, under the name in $CHROMIUM or as
-`chromium`; a newer window size, name or scheme is one line in SHOTS.
+`chromium`. The server must be told its own address: PREFECT_UI_API_URL=http://127.0.0.1:4200/api.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from typing import NamedTuple
 
 from png import shrink
 
-HEIGHTS = {"leaderboard": 1500, "report": 2600, "compare": 1800}  # pixels of a page; what is below is left out
+# Kind of artifact → how its keys begin, and the pixels of its page that are taken; what is below is left out.
+KINDS = {
+    "leaderboard": ("leaderboard-", 1500),
+    "report": ("report-", 2600),
+    "comparison": ("compar", 1800),
+    "ab-test": ("ab-", 1800),
+}
 SCHEMES = {"dark": 0, "light": 1}  # as Chromium numbers them
 QUIET = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-sync")
 SECONDS = 120
@@ -41,7 +47,7 @@ class Shot(NamedTuple):
 
 SHOTS = [
     Shot(artifact, ui, width, scheme)
-    for artifact in HEIGHTS
+    for artifact in KINDS
     for ui, width, scheme in (
         ("v2", 1440, "light"),
         ("v2", 1024, "light"),
@@ -53,12 +59,12 @@ SHOTS = [
 
 
 def newest(server: str) -> dict[str, str]:
-    """Kind of artifact → id of its newest one, from the keys `leaderboard-…`, `report-…`, `compare-…`."""
+    """Kind of artifact → id of its newest one."""
     asked = json.dumps({"sort": "CREATED_DESC", "limit": 200}).encode()
     request = urllib.request.Request(f"{server}/api/artifacts/filter", asked, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=SECONDS) as answer:
         found = [(artifact["key"] or "", artifact["id"]) for artifact in json.load(answer)]
-    return {kind: id_ for kind in HEIGHTS for key, id_ in reversed(found) if key.startswith(kind)}
+    return {kind: id_ for kind, (start, _) in KINDS.items() for key, id_ in reversed(found) if key.startswith(start)}
 
 
 def take(server: str, artifact_id: str, shot: Shot, file: Path) -> None:
@@ -74,7 +80,7 @@ def take(server: str, artifact_id: str, shot: Shot, file: Path) -> None:
                 "--hide-scrollbars",
                 f"--user-data-dir={profile}",
                 f"--blink-settings=preferredColorScheme={SCHEMES[shot.scheme]}",
-                f"--window-size={shot.width},{HEIGHTS[shot.artifact]}",
+                f"--window-size={shot.width},{KINDS[shot.artifact][1]}",
                 "--virtual-time-budget=15000",
                 f"--screenshot={file}",
                 f"{server}/{path}",
