@@ -73,7 +73,8 @@ def _verdicts(summary: Summary) -> str:
 def _funnel(summary: Summary) -> str:
     rows = [[stage.name, f"{stage.tickets:,}", escaped(stage.lost)] for stage in summary.stages]
     judge = f"\n\nJudge: {escaped(summary.judge_check)}" if summary.judge_check else ""
-    return f"## Tickets\n\n{table(['stage', 'tickets', 'lost'], rows)}{judge}"
+    review = f"\n\nReview: {escaped(summary.review)}" if summary.review else ""
+    return f"## Tickets\n\n{table(['stage', 'tickets', 'lost'], rows)}{judge}{review}"
 
 
 def _confusion(summary: Summary, score: Score) -> str:

@@ -50,6 +50,7 @@ class Summary(NamedTuple):
     judge_check: str = ""  # one sentence about the judge on labelled requests; '' if it was not tried
     judge_can_tell: bool | None = None
     trained_rows: int = 0
+    review: str = ""  # one sentence about what a person made of the tickets; '' if no review was wanted
 
     @property
     def calls_made(self) -> int:

@@ -15,6 +15,7 @@ import yaml
 from cortex_distill.errors import ConfigError, DistillError
 from flows.engine import engine
 from flows.models import models
+from flows.promote import promote
 
 EXIT_MENDABLE = 2
 EXIT_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
@@ -33,6 +34,7 @@ def cli() -> None:
 
 cli.add_command(engine)
 cli.add_command(models)
+cli.add_command(promote)
 
 
 @cli.command()
