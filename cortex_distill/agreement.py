@@ -1,5 +1,6 @@
 """How far a person and the judge agree about tickets, beyond chance."""
 
+import warnings
 from typing import NamedTuple
 
 from statsmodels.stats.inter_rater import cohens_kappa
@@ -37,7 +38,8 @@ def kappa_text(found: Agreement) -> str:
     """
     if found.n in (found.both_kept, found.both_dropped):
         return "Cohen's kappa undefined (only one kind of ticket)"
-    result = cohens_kappa([[found.both_kept, found.judge_only], [found.person_only, found.both_dropped]])
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of a z value that nobody reads here
+        result = cohens_kappa([[found.both_kept, found.judge_only], [found.person_only, found.both_dropped]])
     kappa = float(result.kappa)
     if float(result.std_kappa) < 1e-9:
         return f"Cohen's kappa {kappa:.2f} (too few marks for an interval)"

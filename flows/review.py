@@ -20,6 +20,7 @@ from prefect.input import RunInput, delete_flow_run_input, keyset_from_base_key
 from prefect.runtime import deployment, flow_run
 from pydantic import Field, create_model
 
+from cortex_distill.report import LONGEST_TEXT
 from cortex_distill.run import Run
 from tasks.review import UNSEEN, Reviewed, Sampled, apply_review, form_text, sample_tickets
 from tasks.step import log
@@ -60,14 +61,20 @@ def nobody_because(run_url: str | None) -> str:
 
 
 def form(sampled: Sampled) -> type[RunInput]:
-    """The questions. Nothing is preselected but UNSEEN, which says nothing about the ticket."""
+    """The questions. Nothing is preselected but UNSEEN, which says nothing about the ticket.
+
+    Each label repeats its request (labels are plain text): Prefect's older UI hides the text above a long form.
+    """
     mark = Literal["not looked at", "keep", "drop"]
     fields: dict[str, Any] = {
         "reviewer": (str, Field(default="", title="Your name")),
-        "remark": (str, Field(default="", title="Remark (optional)")),
+        "remark": (str, Field(default="", title="Remark")),
     }
     for place, ticket in enumerate(sampled.tickets, start=1):
-        fields[f"ticket_{place}"] = (mark, Field(default=UNSEEN, title=f"Ticket {place}: {ticket.category}"))
+        fields[f"ticket_{place}"] = (
+            mark,
+            Field(default=UNSEEN, title=f"{place}. {ticket.category}: “{ticket.request[:LONGEST_TEXT]}”"),
+        )
     made: type[RunInput] = create_model("Review", __base__=RunInput, **fields)
     return made.with_initial_data(description=form_text(sampled.tickets))
 

@@ -105,7 +105,7 @@ def apply_review(run: Run, marks: Mapping[str, str], reviewer: str, remark: str)
         """UPDATE TICKETS SET kept = r.human_kept,
             dropped_because = IFF(r.human_kept, NULL, CONCAT('review: dropped by ', r.reviewer))
         FROM REVIEWS r WHERE TICKETS.run_id = ? AND r.run_id = TICKETS.run_id AND r.ticket_id = TICKETS.ticket_id
-            AND r.human_kept IS NOT NULL""",
+            AND r.human_kept <> TICKETS.kept""",
         run.id,
     )
     reviewed = _count(run)
@@ -141,7 +141,7 @@ def _count(run: Run) -> Reviewed:
 def reviewed_from(found: Agreement, shown: int, judge_kept: int, kept: int, said: tuple[str, str]) -> Reviewed:
     """The sentence of the report. `shown` tickets, of which the judge kept `judge_kept`; `said`: name and remark."""
     if not found.n:
-        return Reviewed(kept, "", f"nobody marked any of the {shown} tickets in time; the judge's filter stands")
+        return Reviewed(kept, "", f"nobody marked any of the {shown} tickets; the judge's filter stands")
     moved = [f"{found.judge_only} dropped by a person"] if found.judge_only else []
     moved += [f"{found.person_only} brought back by a person"] if found.person_only else []
     sample = f"{shown} tickets ({judge_kept} that the judge kept, {shown - judge_kept} that it dropped)"
@@ -157,7 +157,7 @@ def form_text(tickets: Sequence[Shown]) -> str:
         [
             "Is each ticket a good example of its category? **keep** or **drop** it; your word outranks the judge's.",
             table(["ticket", "category", "request"], rows).replace("--:", ":--"),
-            "For afterwards, the judge's ratings:",
+            "The judge's ratings, better read after you have made up your mind:",
             table(["ticket", "rating"], rated).replace("--:", ":--"),
         ]
     )
