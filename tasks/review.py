@@ -69,7 +69,7 @@ def sample_tickets(run: Run, tickets: int, hours: float) -> Sampled:
         run.id,
     )
     shown = [Shown(ticket, category, request, _rating(rating)) for ticket, category, request, rating in rows]
-    return Sampled(shown, new, answered is not None, is_overdue(asked, now, hours))
+    return Sampled(shown, new, answered is not None, not new and is_overdue(asked, now, hours))
 
 
 def is_overdue(asked: datetime, now: datetime, hours: float) -> bool:
