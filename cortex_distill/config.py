@@ -41,6 +41,10 @@ Bar = Annotated[float, Field(ge=1, le=5)]
 TABLE = r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){2}$"
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Strict(BaseModel):
     """Data only: no unknown keys, no conversions, no changes afterwards."""
 
@@ -88,6 +92,28 @@ class Judge(Strict):
         default=20, ge=0, le=1000, description="holdout rows rated under their own and another category (0 to 1000)"
     )
     prompt: Text = Field(description="template with {{ request }}; must ask for JSON with each criterion")
+
+
+class Review(Strict):
+    """Tickets that a person looks at after the judge, in Prefect's UI."""
+
+    tickets: int = Field(
+        default=10, ge=1, le=50, description="tickets shown, half of them dropped by the judge (1 to 50)"
+    )
+    hours: float = Field(default=24.0, gt=0, le=720, description="how long the run waits for answers (up to 720)")
+
+
+class Promote(Strict):
+    """The gate before a tuned student gets an alias (`distill promote`)."""
+
+    alias: Name = Field(description="what applications call the model: small letters, digits and _, at most 60")
+    set: Literal["holdout", "test", "validation"] = Field(
+        default="holdout", description="evaluation set whose figures count: holdout, test or validation"
+    )
+    min_accuracy: float = Field(ge=0, le=1, description="lowest accuracy on that set (0 to 1)")
+    min_lower_bound: float = Field(
+        default=0.0, ge=0, le=1, description="lowest lower end of its 95 % interval, against luck on few rows (0 to 1)"
+    )
 
 
 class Split(Strict):
@@ -160,6 +186,13 @@ class ExperimentConfig(Strict):
     evaluate: Evaluate = Field(default=Evaluate(), description="how models are measured")
     source: Literal["synthetic"] = Field(default="synthetic", description="where tickets come from: the teacher")
     holdout: Holdout | None = Field(default=None, description="rows written and labelled by people; none by default")
+    # Left out of the hash and the record where they are not set: files without them keep the hash that they had.
+    review: Review | None = Field(
+        default=None, exclude_if=_is_none, description="tickets that a person looks at; none by default"
+    )
+    promote: Promote | None = Field(
+        default=None, exclude_if=_is_none, description="gate that `distill promote` wants passed; none by default"
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> "ExperimentConfig":
@@ -171,6 +204,11 @@ class ExperimentConfig(Strict):
         if self.fine_tune.rows != "tickets" and self.generate.examples is None:
             what = f"'{self.fine_tune.rows}' needs generate.examples; name a file there, or write tickets"
             faults.append((("fine_tune", "rows"), what))
+        gate = self.promote.set if self.promote else ""
+        if (gate == "holdout" and self.holdout is None) or (gate == "test" and not self.split.test):
+            source = "holdout" if gate == "holdout" else "split.test"
+            what = f"there is no {gate} set; add {source}, or write validation"
+            faults.append((("promote", "set"), what))
         if faults:
             raise faulty(faults)
         return self

@@ -18,6 +18,7 @@ def tickets(summary: Summary) -> str:
         funnel_chart(summary.stages, "From tickets asked for to tickets learnt from"),
         escaped(funnel_words(summary.stages), 2000),
         f"Judge: {escaped(summary.judge_check)}." if summary.judge_check else "",
+        f"Review: {escaped(summary.review)}." if summary.review else "",
         "One of each category, with the judge's rating:" if rows else "",
         table(["category", "rating", "request"], rows, left=3) if rows else "",
     ]

@@ -78,6 +78,7 @@ class Summary(NamedTuple):
     spent: Sequence[Spent] = ()  # in the order in which they began
     earlier: Sequence[Standing] = ()  # other runs of the experiment, newest first
     constrained: Sequence[str] = ()  # variants that can only answer with a category
+    review: str = ""  # one sentence about what a person made of the tickets; '' if no review was wanted
 
     @property
     def calls_made(self) -> int:

@@ -1,7 +1,8 @@
 """The tables that runs write to: one statement each, created if missing, never dropped or replaced.
 
 Every table carries `run_id`. Order and meaning follow the steps: what was asked (COMPLETIONS), what came of it
-(TICKETS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good it was (EXPERIMENTS).
+(TICKETS), what people made of it (REVIEWS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good
+it was (EXPERIMENTS), what went into use (PROMOTIONS).
 """
 
 TABLES = {
@@ -14,6 +15,9 @@ TABLES = {
         run_id STRING, ticket_id STRING, category STRING, scenario STRING, request STRING, attributes VARIANT,
         completion_key STRING, duplicate_of STRING, rating VARIANT, judge_key STRING, kept BOOLEAN,
         dropped_because STRING, split STRING""",
+    "REVIEWS": """
+        run_id STRING, ticket_id STRING, position NUMBER, judge_kept BOOLEAN, human_kept BOOLEAN, reviewer STRING,
+        remark STRING, asked_at TIMESTAMP_NTZ, at TIMESTAMP_NTZ""",
     "TRAINING_ROWS": "run_id STRING, fine_tune STRING, split STRING, prompt STRING, completion STRING",
     "FINE_TUNES": """
         fine_tune STRING, run_id STRING, base_model STRING, options STRING, job_id STRING, status STRING,
@@ -30,6 +34,9 @@ TABLES = {
         prompt_tokens NUMBER, completion_tokens NUMBER, credits FLOAT, prices_of STRING, seconds FLOAT,
         created_at TIMESTAMP_NTZ, flow_run STRING, git_commit STRING, config VARIANT, calls NUMBER,
         design_effect FLOAT, tags VARIANT""",
+    "PROMOTIONS": """
+        alias STRING, model STRING, run_id STRING, experiment STRING, evaluation_set STRING, n NUMBER, accuracy FLOAT,
+        accuracy_low FLOAT, gate VARIANT, promoted_by STRING, promoted_at TIMESTAMP_NTZ""",
 }
 
 # Columns that came later than their table: whoever has the table gets them with the next run.

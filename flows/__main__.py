@@ -15,6 +15,7 @@ from cortex_distill.load import load_experiment
 from flows.comparing import ab, compare
 from flows.engine import engine
 from flows.models import models
+from flows.promote import promote
 from flows.starting import Interrupted, parsed, prefect_started
 from flows.up import down, up
 
@@ -34,6 +35,7 @@ cli.add_command(engine)
 cli.add_command(models)
 cli.add_command(up)
 cli.add_command(down)
+cli.add_command(promote)
 
 
 @cli.command()

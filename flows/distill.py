@@ -15,6 +15,7 @@ from cortex_distill.load import load_experiment
 from cortex_distill.run import Run
 from cortex_distill.session import open_session
 from flows.naming import rename, result_name, run_name, tags_of, tried
+from flows.review import review_tickets
 from tasks.check_judge import check_judge
 from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
@@ -59,6 +60,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         # Rate and filter it with an LLM as a judge
         judged = judge_tickets(run)
         checked = check_judge(run)
+        reviewed = review_tickets(run)
 
         # Prepare the distillation data
         shares = split_tickets(run)
@@ -76,7 +78,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         # Record and report
         scores = record_results(run, answers)
         asked = [asked for _, asked in answers]
-        summary = report_run(run, Found(generated, judged, checked, shares, tuned, asked, scores))
+        summary = report_run(run, Found(generated, judged, checked, shares, tuned, asked, scores, reviewed))
         update_leaderboard(run)
         rename(result_name(summary, tried(flow_run.parameters)))
     return Completed(message=summary.headline, data=summary)

@@ -26,6 +26,7 @@ from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
 from tasks.judge import Judged
 from tasks.pairs import Answers, count_pairs
+from tasks.review import Reviewed
 from tasks.split import Shares
 from tasks.step import ON_CORTEX, log
 
@@ -44,6 +45,7 @@ class Found(NamedTuple):
     tuned: TunedStudent
     answers: Sequence[Asked]
     scores: list[Score]
+    reviewed: Reviewed | None = None
 
 
 @task(name="report", **ON_CORTEX)
@@ -56,7 +58,7 @@ def report_run(run: Run, found: Found) -> Summary:
         engine=run.engine,
         categories=list(run.config.categories),
         holdout_about=holdout.about if holdout else "",
-        stages=funnel(found.generated, found.judged, found.shares),
+        stages=funnel(found.generated, found.judged, found.shares, found.reviewed),
         calls=[
             found.generated.calls,
             found.judged.calls,
@@ -71,6 +73,7 @@ def report_run(run: Run, found: Found) -> Summary:
         judge_check=found.checked.text if found.checked else "",
         judge_can_tell=found.checked.can_tell if found.checked else None,
         trained_rows=found.tuned.rows,
+        review=found.reviewed.text if found.reviewed else "",
         prompts=dict(run.config.prompts),
         spent=what_was_spent(run),
         earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
@@ -81,7 +84,7 @@ def report_run(run: Run, found: Found) -> Summary:
     return summary
 
 
-def funnel(generated: Generated, judged: Judged, shares: Shares) -> list[Stage]:
+def funnel(generated: Generated, judged: Judged, shares: Shares, reviewed: Reviewed | None = None) -> list[Stage]:
     """From the tickets that were asked for to those that were split, with what was lost on the way."""
     unreadable = f"{generated.unreadable} replies without a ticket" if generated.unreadable else ""
     repeats = f"{generated.duplicates} repeat another ticket" if generated.duplicates else ""
@@ -94,6 +97,7 @@ def funnel(generated: Generated, judged: Judged, shares: Shares) -> list[Stage]:
         Stage("written", generated.written, unreadable),
         Stage("unique", generated.written - generated.duplicates, repeats),
         Stage("kept by the judge", judged.kept, ", ".join(below)),
+        *([Stage("kept after review", reviewed.kept, reviewed.moved)] if reviewed and reviewed.moved else []),
         Stage("split", split, leaked),
         Stage("train", shares.train, ""),
         Stage("validation", shares.validation, ""),
