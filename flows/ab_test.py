@@ -17,6 +17,7 @@ from cortex_distill.comparison import MOST
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.load import load_experiment
 from cortex_distill.session import open_session
+from flows.cancelled import cancel_runs_below
 from flows.distill import distill
 from tasks.compare import compare_runs
 
@@ -60,7 +61,7 @@ def tries(
     return found
 
 
-@flow(name="ab_test", flow_run_name=run_name)
+@flow(name="ab_test", flow_run_name=run_name, on_cancellation=[cancel_runs_below])
 def ab_test(
     configs: list[str],
     engine: str = "local",

@@ -14,8 +14,10 @@ from prefect.states import Completed
 from cortex_distill.load import load_experiment
 from cortex_distill.run import Run
 from cortex_distill.session import open_session
+from flows.cancelled import cancel_run
 from flows.naming import rename, result_name, run_name, tags_of, tried
 from flows.review import review_tickets
+from tasks.cancel import tag_session
 from tasks.check_judge import check_judge
 from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
@@ -42,12 +44,13 @@ def open_run(config: str, engine: str, overrides: dict[str, Any] | None) -> Iter
     rename(tags=tags)
     session = open_session(engine)
     try:
+        tag_session(session, str(flow_run.id), experiment.config.name)
         yield Run(session, str(flow_run.id), experiment, engine, run_url(), tags)
     finally:
         session.close()
 
 
-@flow(name="distill", flow_run_name=run_name)
+@flow(name="distill", flow_run_name=run_name, on_cancellation=[cancel_run])
 def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None = None) -> State[Any]:
     """Distil the teacher of one experiment file into its student, score everyone, and return the Summary."""
     with open_run(config, engine, overrides) as run:

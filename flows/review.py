@@ -20,7 +20,7 @@ from prefect.input import RunInput, delete_flow_run_input, keyset_from_base_key
 from prefect.runtime import deployment, flow_run
 from pydantic import Field, create_model
 
-from cortex_distill.report import LONGEST_TEXT
+from cortex_distill.markup import LONGEST_TEXT
 from cortex_distill.run import Run
 from tasks.review import UNSEEN, Reviewed, Sampled, apply_review, form_text, sample_tickets
 from tasks.step import log
@@ -44,7 +44,7 @@ def review_tickets(run: Run) -> Reviewed | None:
     said = _answer(run, sampled, timedelta(hours=wanted.hours))
     marks = {ticket.ticket_id: getattr(said, f"ticket_{n}") for n, ticket in enumerate(sampled.tickets, start=1)}
     reviewed = apply_review(run, marks, said.reviewer.strip(), said.remark.strip())
-    _forget_deadline(run.id)
+    forget_deadline(run.id)
     return reviewed
 
 
@@ -116,7 +116,8 @@ def _set_deadline(run_id: str, patience: timedelta) -> None:
             )
 
 
-def _forget_deadline(run_id: str) -> None:
+def forget_deadline(run_id: str) -> None:
+    """Delete what would resume the run when nobody answers."""
     with get_client(sync_client=True) as client:
         for automation in client.read_automations_by_name(_automation(run_id)):
             client.delete_automation(automation.id)

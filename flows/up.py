@@ -27,6 +27,7 @@ POOL = "local"
 PORT = 4200  # Prefect's usual one; another if it is taken
 SETTINGS = Path("prefect.toml")
 OURS = "# Written by `distill up`, removed by `distill down`: where Prefect is, for commands in this folder.\n"
+HEARTBEAT = 30  # seconds, what flows/lost.py counts with; its import would cost two
 PATIENCE = 120.0  # seconds; the first start of a server makes its database
 
 
@@ -37,6 +38,7 @@ def up() -> None:
     environment = {**_environment(), "PREFECT_API_URL": f"{url}/api"}
     _call(environment, "work-pool", "create", POOL, "--type", "process", "--overwrite", said="work pool")
     _call(environment, "--no-prompt", "deploy", "--all", said="deployments of prefect.yaml")
+    _call(environment, said="watch for lost runs", program=[sys.executable, "-m", "flows.lost"])
     _worker(environment)
     client.find_or_start(local_folder(), local_models())
     click.echo(f"\nUI            {url}/v2/deployments")
@@ -74,7 +76,8 @@ def _server() -> str:
         _stop(_running("server"))
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    _start("server", _environment(), "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    shown = {"PREFECT_UI_API_URL": f"{url}/api"}  # else the pages look for port 4200
+    _start("server", _environment() | shown, "server", "start", "--host", "127.0.0.1", "--port", str(port))
     SETTINGS.write_text(f'{OURS}[api]\nurl = "{url}/api"\n', encoding="utf-8")
     click.echo("server        starting, some 20 seconds ", nl=False)
     give_up = time.monotonic() + PATIENCE
@@ -91,18 +94,21 @@ def _worker(environment: dict[str, str]) -> None:
     if _running("worker") is not None:
         click.echo("worker        runs already")
         return
-    polling = {"PREFECT_WORKER_QUERY_SECONDS": "1"}  # a run starts at once, not in ten seconds
-    _start("worker", environment | polling, "worker", "start", "--pool", POOL)
+    quick = {"PREFECT_WORKER_QUERY_SECONDS": "1"}  # a run starts at once, not in ten seconds
+    alive = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT)}
+    _start("worker", environment | quick | alive, "worker", "start", "--pool", POOL)
     click.echo(f"worker        started, log in {_log('worker')}")
 
 
-def _call(environment: dict[str, str], *arguments: str, said: str) -> None:
+def _call(environment: dict[str, str], *arguments: str, said: str, program: list[str] | None = None) -> None:
     """A command of Prefect's, to its end. Raises SetupError with what it said if it fails."""
     click.echo(f"{said:<28}", nl=False)
-    done = subprocess.run([_prefect(), *arguments], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*(program or [_prefect()]), *arguments], env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         click.echo()
-        raise SetupError(f"prefect {' '.join(arguments)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise SetupError(f"{said}: failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     click.echo("ready")
 
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from prefect import task
 
 from cortex_distill.agreement import Agreement
-from cortex_distill.report import escaped, table
+from cortex_distill.markup import escaped, table
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from tasks.step import ON_CORTEX, log
