@@ -6,7 +6,7 @@ A run that crashed keeps its job: trying it again goes on with it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect import get_client
@@ -15,9 +15,12 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import get_logger
 from prefect.states import Cancelled
 
-from cortex_distill.session import Session, open_session
+from cortex_distill.session import open_session
 from flows.review import forget_deadline
 from tasks.cancel import cancel_job, cancel_statements, waiting_for
+
+if TYPE_CHECKING:
+    from cortex_distill.session import Session
 
 
 def cancel_run(flow: Any, flow_run: FlowRun, state: State[Any]) -> None:
@@ -44,9 +47,8 @@ def cancel_work(session: Session, run_id: str) -> None:
     logger = get_logger("distill")
     logger.info("cancelled %d statements of run %s", cancel_statements(session, run_id), run_id)
     others = [UUID(other) for other in waiting_for(session, run_id)]
-    over = {
-        run.id for run in _found(FlowRunFilter(id=FlowRunFilterId(any_=others))) if run.state and run.state.is_final()
-    }
+    known = _found(FlowRunFilter(id=FlowRunFilterId(any_=others)))
+    over = {run.id for run in known if run.state and run.state.is_final()}
     if waiting := [str(other) for other in others if other not in over]:
         logger.info("the fine-tuning job stays: run %s waits for the same training", ", ".join(waiting))
     elif job_id := cancel_job(session, run_id):

@@ -16,17 +16,7 @@ NAME = "distill: runs whose host was lost"
 HEARTBEAT = 30  # seconds, Prefect's shortest
 PATIENCE = timedelta(seconds=3 * HEARTBEAT)
 ABOUT = "A run that has not been heard of for a minute and a half is marked as crashed; retry it, and it goes on."
-ENDED = (
-    "Completed",
-    "Failed",
-    "Cancelled",
-    "Crashed",
-    "Cancelling",
-    "Paused",
-    "Suspended",
-    "Scheduled",
-    "AwaitingRetry",
-)
+ENDED = ("Completed", "Failed", "Cancelled", "Crashed", "Cancelling", "Paused", "Suspended", "Scheduled")
 
 
 def mark_lost_runs() -> bool:
@@ -50,7 +40,7 @@ def automation() -> AutomationCore:
         within=PATIENCE,
     )
     message = "its host was lost: no heartbeat for a minute and a half; `prefect flow-run retry` goes on with it"
-    crash = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message)
+    crash = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message, force=True)
     return AutomationCore(name=NAME, description=ABOUT, trigger=trigger, actions=[crash])
 
 

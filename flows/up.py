@@ -103,9 +103,8 @@ def _worker(environment: dict[str, str]) -> None:
 def _call(environment: dict[str, str], *arguments: str, said: str, program: list[str] | None = None) -> None:
     """A command of Prefect's, to its end. Raises SetupError with what it said if it fails."""
     click.echo(f"{said:<28}", nl=False)
-    done = subprocess.run(
-        [*(program or [_prefect()]), *arguments], env=environment, capture_output=True, text=True, check=False
-    )
+    command = [*(program or [_prefect()]), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         click.echo()
         raise SetupError(f"{said}: failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -176,6 +175,7 @@ def _answers(url: str) -> bool:
 def _free_port() -> int:
     for port in (PORT, 0):
         with socket.socket() as tried, suppress(OSError):
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, or a stopped one blocks it
             tried.bind(("127.0.0.1", port))
             return int(tried.getsockname()[1])
     raise SetupError("no port is free on 127.0.0.1")
