@@ -74,11 +74,13 @@ def _server() -> str:
             click.echo(f"server        runs already, {url}")
             return url
         _stop(_running("server"))
+    _stop(_running("worker"))  # it asks the server that is gone
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     shown = {"PREFECT_UI_API_URL": f"{url}/api"}  # else the pages look for port 4200
     _start("server", _environment() | shown, "server", "start", "--host", "127.0.0.1", "--port", str(port))
-    SETTINGS.write_text(f'{OURS}[api]\nurl = "{url}/api"\n', encoding="utf-8")
+    alive = f"[flows]\nheartbeat_frequency = {HEARTBEAT}\n"  # else living runs are taken for lost
+    SETTINGS.write_text(f'{OURS}[api]\nurl = "{url}/api"\n\n{alive}', encoding="utf-8")
     click.echo("server        starting, some 20 seconds ", nl=False)
     give_up = time.monotonic() + PATIENCE
     while not _answers(url):

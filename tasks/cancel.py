@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from cortex_distill.session import execute
+from cortex_distill.session import SqlError, execute
 from cortex_distill.sql import Sql, literal
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ def waiting_for(session: Session, run_id: str) -> list[str]:
 
 
 def cancel_job(session: Session, run_id: str) -> str | None:
-    """Cancel the job of the run's training, if it has not ended; its id. The next run of it then starts a new one."""
+    """Cancel the job of the run's training, if it has not ended; its id, or None.
+
+    The next run of that training then starts a new job.
+    """
     jobs = execute(
         session,
         Sql(
@@ -63,6 +66,9 @@ def cancel_job(session: Session, run_id: str) -> str | None:
         ),
     )
     for (job_id,) in jobs:
-        execute(session, Sql(f"SELECT SNOWFLAKE.CORTEX.FINETUNE('CANCEL', {literal(job_id)})"))
+        try:
+            execute(session, Sql(f"SELECT SNOWFLAKE.CORTEX.FINETUNE('CANCEL', {literal(job_id)})"))
+        except SqlError:  # it has ended meanwhile; whoever needs the model finds it
+            return None
         execute(session, Sql("UPDATE FINE_TUNES SET status = 'CANCELLED' WHERE job_id = ?", (job_id,)))
     return str(jobs[0][0]) if jobs else None
