@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from prefect.settings import get_current_settings
@@ -118,7 +119,11 @@ def test_ctrl_c_ends_in_one_line_and_keeps_what_was_answered(environment, tmp_pa
 def test_ctrl_c_is_not_meant_for_prefects_server(monkeypatch, capfd):
     """A process is started in its place, and tells what it blocks."""
     code = "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"
-    start = lambda sync_client: subprocess.run([sys.executable, "-c", code], check=True)  # noqa: E731
+
+    def start(sync_client):
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return MagicMock()
+
     monkeypatch.setattr("prefect.client.orchestration.get_client", start)
     start_server()
     assert "SIGINT" in capfd.readouterr().out
