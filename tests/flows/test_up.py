@@ -29,9 +29,10 @@ def test_settings_that_somebody_else_wrote_are_not_touched(folder):
     assert "elsewhere" in (folder / "prefect.toml").read_text()
 
 
-@pytest.mark.parametrize("pid", [str(os.getpid()), "999999999", "not a number", ""])
-def test_a_process_that_is_not_prefects_is_never_taken_for_it(folder, pid):
-    up._pid_file("server").write_text(pid)
+@pytest.mark.parametrize("written", ["this process", "999999999", "not a number", ""])
+def test_a_process_that_is_not_prefects_is_never_taken_for_it(folder, written):
+    # The number itself must not be a parameter: workers of xdist would collect different tests.
+    up._pid_file("server").write_text(written.replace("this process", str(os.getpid())))
     assert up._running("server") is None
 
 
