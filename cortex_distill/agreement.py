@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from statsmodels.stats.inter_rater import cohens_kappa
 
+from cortex_distill.metrics import figure
+
 
 class Agreement(NamedTuple):
     """Tickets that both decided about, counted."""
@@ -44,4 +46,4 @@ def kappa_text(found: Agreement) -> str:
     if float(result.std_kappa) < 1e-9:
         return f"Cohen's kappa {kappa:.2f} (too few marks for an interval)"
     low, high = max(-1.0, float(result.kappa_low)), min(1.0, float(result.kappa_upp))
-    return f"Cohen's kappa {kappa:.2f} ({low:.2f}–{high:.2f})"
+    return f"Cohen's kappa {figure(kappa, low, high)}"

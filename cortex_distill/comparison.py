@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from cortex_distill.bootstrap import Difference
-from cortex_distill.differences import ABSENT, leaves
-from cortex_distill.metrics import Interval
-from cortex_distill.verdicts import Verdict
+from cortex_distill.differences import ABSENT, LONGEST_VALUE, leaves
+from cortex_distill.metrics import Interval, figure
+from cortex_distill.verdicts import Verdict, span
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST = 8  # runs: 28 pairs, which is as much as a reader and a correction after Holm can bear
 NAMED = 3  # differences that a run's name says in words
-LONGEST_VALUE = 28
 
 
 class Accuracy(NamedTuple):
@@ -36,7 +35,7 @@ class Accuracy(NamedTuple):
     @property
     def figure(self) -> str:
         """Accuracy with its interval, as people are shown it."""
-        return f"{self.value:.2f} ({self.interval.low:.2f}–{self.interval.high:.2f})"
+        return figure(self.value, *self.interval)
 
 
 class Side(NamedTuple):
@@ -45,7 +44,6 @@ class Side(NamedTuple):
     letter: str
     run_id: str
     experiment: str
-    config_hash: str
     ended_at: datetime
     config: Mapping[str, Any]
     arms: Sequence[Accuracy]  # on the evaluation set of the comparison
@@ -76,7 +74,7 @@ class Tested(NamedTuple):
         (value, (low, high)), verdict = self.f1, self.verdict
         if verdict.is_shown and verdict.difference < 0:  # then its text names the second first
             value, low, high = -value, -high, -low
-        return f"{verdict.text}; macro F1 {value:+.2f} ({low:+.2f} to {high:+.2f})"
+        return f"{verdict.text}; macro F1 {value:+.2f} ({span(Interval(low, high))})"
 
 
 class Change(NamedTuple):
@@ -104,11 +102,11 @@ class Comparison(NamedTuple):
         shown = [one.verdict for one in self.tested if one.verdict.is_shown]
         best = max(self.runs, key=lambda run: _value(run.best(self.role)))
         arm = best.best(self.role)
-        figure = f"{best.name} {arm.figure}, n = {arm.n:,} ({self.evaluation_set})" if arm else "nothing was measured"
+        highest = f"{best.name} {arm.figure}, n = {arm.n:,} ({self.evaluation_set})" if arm else "nothing was measured"
         if not shown:
             pairs = "pair" if len(self.tested) == 1 else f"of {len(self.tested)} pairs"
-            return f"no difference shown in any {pairs}; highest: {figure}"
-        return f"{len(shown)} of {len(self.tested)} pairs differ; highest: {figure}"
+            return f"no difference shown in any {pairs}; highest: {highest}"
+        return f"{len(shown)} of {len(self.tested)} pairs differ; highest: {highest}"
 
 
 def _value(arm: Accuracy | None) -> float:

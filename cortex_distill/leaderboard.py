@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from cortex_distill.answered import NOT_CORTEX, NOTHING_ELSE
 from cortex_distill.charts import Mark, dot_plot
-from cortex_distill.markup import breakable, escaped, table
+from cortex_distill.markup import artifact_key, breakable, escaped, table
 from cortex_distill.standings import PLACES, Standing, Standings
 
 DRAWN = 12  # runs in one plot; the table below it has them all
 NONE = "–"
 RUN_HEADER = ["run", "accuracy", "rows", "experiment", "what is special; who answered"]
 ANSWERED = {
-    "simulated": "simulated models answered: the figures show that the machinery works, and nothing else",
-    "local": "models on this machine answered: no figure here is Cortex's",
+    "simulated": f"simulated models answered: {NOTHING_ELSE}",
+    "local": f"models on this machine answered: {NOT_CORTEX}",
 }
 BY = {"simulated": "simulated models", "local": "models on this machine", "cortex": "Cortex"}
 
 
 def key(engine: str) -> str:
-    """The artifact's key; Prefect takes small letters, digits and dashes only. Engines may share one, in theory."""
-    return "leaderboard-" + "".join(c if c in "abcdefghijklmnopqrstuvwxyz0123456789" else "-" for c in engine.lower())
+    """The artifact's key. Engines may share one, in theory."""
+    return artifact_key("leaderboard", engine)
 
 
 def markdown(engine: str, found: Standings) -> str:

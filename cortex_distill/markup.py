@@ -1,4 +1,4 @@
-"""Foreign text in Markdown: text from tickets, models and files stays text, in a table cell or in a fence."""
+"""Foreign text in Markdown and keys: from tickets, models and files it stays text, in a table cell or in a fence."""
 
 import html
 import re
@@ -33,6 +33,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
     """A Markdown table; all columns but the first `left` are aligned right. The cells are Markdown already."""
     lines = [header, [*[":--"] * left, *["--:"] * (len(header) - left)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def artifact_key(*parts: str) -> str:
+    """The parts as a key of a Prefect artifact, which takes small letters, digits and dashes only."""
+    return re.sub("[^a-z0-9]", "-", "-".join(parts).lower())
 
 
 def fenced(text: str) -> str:

@@ -17,6 +17,11 @@ class Interval(NamedTuple):
     high: float
 
 
+def figure(value: float, low: float, high: float) -> str:
+    """`0.73 (0.64–0.81)`: a number with its interval, as people are shown it."""
+    return f"{value:.2f} ({low:.2f}–{high:.2f})"
+
+
 class ClassScores(NamedTuple):
     """How one category fared; shares in [0, 1], `support` is its number of rows."""
 

@@ -11,6 +11,7 @@ import getpass
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from cortex_distill.answered import is_local
 from cortex_distill.config import Promote
 from cortex_distill.errors import StepError
 from cortex_distill.session import LOCAL, execute
@@ -109,7 +110,7 @@ def promote(session: Session, engine: str, chosen: Candidate) -> Promotion:
     Raises StepError if the gate is not met, if the figures are a local engine's and `engine` is not local, or if the
     engine has no such model.
     """
-    if engine != LOCAL and (chosen.engine == LOCAL or ":" in chosen.served_by):
+    if engine != LOCAL and (chosen.engine == LOCAL or is_local(chosen.served_by)):
         raise StepError(
             f"run {chosen.run_id}: {chosen.served_by} answered on engine {chosen.engine}; that says nothing about a"
             f" model of '{engine}'; run the experiment there: distill run … --engine {engine}"

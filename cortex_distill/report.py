@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from cortex_distill import leaderboard
 from cortex_distill.charts import Mark, dot_plot
-from cortex_distill.markup import breakable
-from cortex_distill.markup import escaped as escaped
-from cortex_distill.markup import table as table
+from cortex_distill.markup import artifact_key, breakable, escaped, table
 from cortex_distill.prompt_diff import prompts_markdown
 from cortex_distill.report_answers import confusions, mistakes
 from cortex_distill.report_tickets import spent, tickets
@@ -18,8 +16,8 @@ CONSTRAINED = "can only answer with a category"
 
 
 def key(experiment: str) -> str:
-    """The artifact's key; Prefect takes small letters, digits and dashes only."""
-    return f"report-{experiment.replace('_', '-')}"
+    """The artifact's key."""
+    return artifact_key("report", experiment)
 
 
 def markdown(summary: Summary) -> str:

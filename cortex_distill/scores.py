@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from cortex_distill.metrics import Confusion, Interval, macro_f1, wilson_interval
+from cortex_distill.metrics import Confusion, Interval, figure, macro_f1, wilson_interval
 
 # Rows that people labelled come first: on the teacher's own tickets everybody looks better.
 SETS = ("holdout", "test", "validation")
@@ -45,7 +45,7 @@ class Score(NamedTuple):
     @property
     def figure(self) -> str:
         """Accuracy with its interval, as people are shown it."""
-        return f"{self.accuracy:.2f} ({self.interval.low:.2f}–{self.interval.high:.2f})"
+        return figure(self.accuracy, *self.interval)
 
 
 def ranked(scores: Iterable[Score], variants: Sequence[str]) -> list[Score]:

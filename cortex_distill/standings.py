@@ -31,11 +31,6 @@ class Figure(NamedTuple):
     low: float
     high: float
 
-    @property
-    def text(self) -> str:
-        """As people are shown it."""
-        return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
-
 
 class Standing(NamedTuple):
     """One run on the set that counts; of teacher and base student the best variant."""

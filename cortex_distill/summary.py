@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cortex_distill.answered import NOT_CORTEX, NOTHING_ELSE, is_local, is_simulated
 from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
 from cortex_distill.prices import credits
@@ -74,7 +75,6 @@ class Summary(NamedTuple):
     prompts: dict[str, str]
     judge_check: str = ""  # one sentence about the judge on labelled requests; '' if it was not tried
     judge_can_tell: bool | None = None
-    trained_rows: int = 0
     spent: Sequence[Spent] = ()  # in the order in which they began
     earlier: Sequence[Standing] = ()  # other runs of the experiment, newest first
     constrained: Sequence[str] = ()  # variants that can only answer with a category
@@ -107,7 +107,7 @@ class Summary(NamedTuple):
     @property
     def is_simulated(self) -> bool:
         """Whether anybody who answered was a stand-in without a model."""
-        return any(name.startswith("simulated") for name in self.served_by)
+        return any(map(is_simulated, self.served_by))
 
     @property
     def headline(self) -> str:
@@ -129,9 +129,9 @@ class Summary(NamedTuple):
         """What a reader must know before believing a figure. A simulated run says so first."""
         said = []
         if self.is_simulated:
-            said.append("simulated models answered: the figures show that the machinery works, and nothing else")
-        elif any(":" in name for name in self.served_by):
-            said.append(f"models on this machine answered ({', '.join(self.served_by)}): no figure here is Cortex's")
+            said.append(f"simulated models answered: {NOTHING_ELSE}")
+        elif any(map(is_local, self.served_by)):
+            said.append(f"models on this machine answered ({', '.join(self.served_by)}): {NOT_CORTEX}")
         weights = {score.role: score.served_by for score in self.scores}
         if weights.get("teacher") and weights.get("teacher") == weights.get("base student"):
             said.append("teacher and base student are the same model: the student has no better one to learn from")

@@ -48,10 +48,10 @@ def create_sql(table: str) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table} ({' '.join(TABLES[table].split())})"
 
 
-def add_columns_sql() -> list[str]:
-    """One ALTER TABLE for each of ADDED."""
+def complete_sql() -> list[str]:
+    """Statements after which every table of TABLES is there, with every column of ADDED."""
+    added = ((table, column) for table, columns in ADDED.items() for column in columns)
     return [
-        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}"
-        for table, columns in ADDED.items()
-        for column in columns
+        *map(create_sql, TABLES),
+        *(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}" for table, column in added),
     ]

@@ -15,8 +15,6 @@ from cortex_distill.power import smallest_paired, smallest_unpaired
 
 SIGNIFICANT = 0.05
 Z = 1.959963984540054  # the standard normal's 97.5 % point, for 95 % intervals
-
-
 _APART = "no row in common"
 
 

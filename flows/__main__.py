@@ -1,4 +1,4 @@
-"""The command line: `distill validate | run | ab | compare | show | models | engine`."""
+"""The command line: `distill validate | run | ab | compare | show | promote | models | engine | up | down`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flows.comparing import ab, compare
 from flows.engine import engine
 from flows.models import models
 from flows.promote import promote
-from flows.starting import Interrupted, parsed, prefect_started
+from flows.starting import ENGINE, Interrupted, parsed, prefect_started
 from flows.up import down, up
 
 EXIT_MENDABLE = 2
@@ -57,7 +57,7 @@ def validate(files: tuple[Path, ...]) -> None:
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--engine", default="local", show_default=True, help="local, or a connection name of connections.toml")
+@ENGINE
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="change one value, e.g. split.train=0.7")
 def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
     """Run one experiment: generate, judge, split, fine-tune, evaluate, record."""
@@ -74,7 +74,7 @@ def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
 
 @cli.command()
 @click.argument("run_id", required=False)
-@click.option("--engine", default="local", show_default=True, help="local, or a connection name of connections.toml")
+@ENGINE
 @click.option("--last", default=5, show_default=True, help="how many runs")
 def show(run_id: str | None, engine: str, last: int) -> None:
     """Show what EXPERIMENTS says: the newest runs, or one run by the beginning of its id."""

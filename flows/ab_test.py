@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any, NamedTuple
 from prefect import flow, tags
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
 from cortex_distill.comparison import MOST
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.load import load_experiment
+from cortex_distill.markup import artifact_key
 from cortex_distill.session import open_session
 from flows.cancelled import cancel_runs_below
 from flows.distill import distill
@@ -70,6 +70,8 @@ def ab_test(
 ) -> State[Any]:
     """Run each, then compare those that ended well; the artifact `ab-test-<experiment>` has the verdict.
 
+    Raises StepError if a run failed, after the others were compared.
+
     One run after the other, on purpose: what two of them ask alike is then asked, and paid, once.
     """
     asked = tries(configs, sweep, overrides)
@@ -85,18 +87,14 @@ def ab_test(
     try:
         ids = [str(state.result().run_id) for state in done]
         title = f"A/B test of {', '.join(dict.fromkeys(Path(one.config).stem for one in asked))}"
-        found = compare_runs(session, engine, ids, title=title, key=key(configs))
+        key = artifact_key("ab-test", *(Path(config).stem for config in configs))
+        found = compare_runs(session, engine, ids, title=title, key=key)
     finally:
         session.close()
     if failed:
         ended = f"{len(failed)} of {len(asked)} runs failed: {_why(failed)}"
-        return Failed(message=f"{ended}; of the others: {found.headline}", data=found)
+        raise StepError(f"{ended}; of the others: {found.headline}")
     return Completed(message=found.headline, data=found)
-
-
-def key(configs: Sequence[str]) -> str:
-    """The artifact's key; Prefect takes small letters, digits and dashes only."""
-    return "-".join(["ab-test", *(re.sub("[^a-z0-9]+", "-", Path(config).stem.lower()) for config in configs)])
 
 
 def _why(failed: Sequence[State[Any]]) -> str:

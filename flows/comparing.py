@@ -8,12 +8,9 @@ from typing import Any
 import click
 
 from cortex_distill.errors import ConfigError
-from flows.starting import parsed, prefect_started, quiet_prefect
+from flows.starting import ENGINE, parsed, prefect_started, quiet_prefect
 
-ENGINE = click.option(
-    "--engine", default="local", show_default=True, help="local, or a connection name of connections.toml"
-)
-ROLES = ["tuned student", "base student", "teacher"]
+ROLES = ["tuned student", "base student", "teacher"]  # as in scores.py, whose import --help need not wait for
 
 
 @click.command()

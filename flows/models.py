@@ -13,6 +13,7 @@ from cortex_distill.errors import SetupError
 from cortex_distill.load import load_experiment
 from cortex_distill.session import SqlError, execute, local_models, open_session
 from cortex_distill.sql import Sql, literal
+from flows.starting import ENGINE
 
 if TYPE_CHECKING:
     from cortex_distill.session import Session
@@ -39,7 +40,7 @@ class Tried(NamedTuple):
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--engine", default="local", show_default=True, help="local, or a connection name of connections.toml")
+@ENGINE
 def models(files: tuple[Path, ...], engine: str) -> None:
     """Try the models of experiment FILES (default: configs/*.yaml), one call of 32 tokens each."""
     from flows.terminal import console, show_models  # noqa: PLC0415

@@ -9,6 +9,7 @@ import click
 from cortex_distill.session import execute, open_session
 from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
+from flows.starting import ENGINE
 
 if TYPE_CHECKING:
     from cortex_distill.session import Session
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run_id", metavar="RUN", required=False)
-@click.option("--engine", default="local", show_default=True, help="local, or a connection name of connections.toml")
+@ENGINE
 @click.option("--list", "listing", is_flag=True, help="show what goes by which alias, who promoted it, and when")
 def promote(run_id: str | None, engine: str, listing: bool) -> None:
     """Give the alias of the run's gate (`promote:` in its file) to its tuned student, if it passes the gate.

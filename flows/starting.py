@@ -12,6 +12,9 @@ import yaml
 
 from cortex_distill.errors import ConfigError
 
+ENGINE = click.option(
+    "--engine", default="local", show_default=True, help="local, or a connection name of connections.toml"
+)
 STOPPED = "stopped; every batch of calls that had ended is kept: run the same command again, and it is not made again"
 
 

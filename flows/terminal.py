@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cortex_distill.errors import StepError
+from cortex_distill.metrics import figure
 from cortex_distill.programs import typed
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
@@ -140,7 +141,7 @@ def show_experiments(session: Session, run_id: str | None, last: int) -> None:
         if previous not in (None, run):
             table.add_section()
         first = (run[:8], experiment) if run != previous else ("", "")
-        figures = (str(n), f"{accuracy:.2f} ({low:.2f}–{high:.2f})", f"{at:%m-%d %H:%M}" if run != previous else "")
+        figures = (str(n), figure(accuracy, low, high), f"{at:%m-%d %H:%M}" if run != previous else "")
         table.add_row(*(Text(cell) for cell in (*first, evaluation_set, role, variant, served_by, *figures)))
         previous = run
     console.print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cortex_distill.answered import NOT_CORTEX, NOTHING_ELSE, is_local, is_simulated
 from cortex_distill.comparison import Side
 from cortex_distill.verdicts import Apart, Pair
 
@@ -20,14 +21,13 @@ def cautions(sides: Sequence[Side], pairs: Sequence[Pair | Apart], role: str, ev
 
 def _who_answered(sides: Sequence[Side]) -> Iterator[str]:
     names = {side.letter: {name for arm in side.arms for name in arm.served_by.split(", ")} for side in sides}
-    fake = [letter for letter, who in names.items() if any(name.startswith("simulated") for name in who)]
-    local = [letter for letter, who in names.items() if letter not in fake and any(":" in name for name in who)]
+    fake = [letter for letter, who in names.items() if any(map(is_simulated, who))]
+    local = [letter for letter, who in names.items() if letter not in fake and any(map(is_local, who))]
     if fake:
-        what = "the figures show that the machinery works, and nothing else"
-        yield f"simulated models answered{_in(fake, sides)}: {what}"
+        yield f"simulated models answered{_in(fake, sides)}: {NOTHING_ELSE}"
     if local:
-        said = ", ".join(sorted({name for letter in local for name in names[letter] if ":" in name}))
-        yield f"models on this machine answered{_in(local, sides)} ({said}): no figure here is Cortex's"
+        said = ", ".join(sorted({name for letter in local for name in names[letter] if is_local(name)}))
+        yield f"models on this machine answered{_in(local, sides)} ({said}): {NOT_CORTEX}"
 
 
 def _in(letters: Sequence[str], sides: Sequence[Side]) -> str:

@@ -9,23 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from cortex_distill.bootstrap import Difference, f1_difference
+from cortex_distill.bootstrap import Cells, f1_difference
 from cortex_distill.comparison import LETTERS, Accuracy, Comparison, Side, Tested, changes, special_names
 from cortex_distill.comparison_page import markdown
 from cortex_distill.errors import StepError
+from cortex_distill.markup import escaped
 from cortex_distill.metrics import Interval
 from cortex_distill.scores import ROLES, SETS
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
-from cortex_distill.verdicts import Pair, likeness, verdicts
+from cortex_distill.verdicts import Apart, Pair, likeness, verdicts
 from tasks.cautions import cautions
-from tasks.pairs import Answers, Counted, count_pairs
+from tasks.pairs import Answers, count_cells, count_pairs
 from tasks.step import ON_CORTEX, log
 
 if TYPE_CHECKING:
@@ -39,7 +41,6 @@ class Recorded(NamedTuple):
 
     run_id: str
     experiment: str
-    config_hash: str
     ended_at: datetime
     config: Mapping[str, Any]
     trained_rows: int
@@ -56,14 +57,17 @@ def compare_runs(
     differ = changes([run.config for run in found])
     names = special_names([run.experiment for run in found], differ)
     sides = [
-        Side(letter, *run[:4], run.config, run.arms[evaluation_set], run.trained_rows, special)
+        Side(letter, *run[:3], run.config, run.arms[evaluation_set], run.trained_rows, special)
         for letter, run, special in zip(LETTERS, found, names, strict=False)
     ]
-    counted = _counted(session, sides, role, evaluation_set)
-    tested = _tested(counted, list(dict.fromkeys(label for run in found for label in run.config["categories"])))
-    said = cautions(sides, [one.pair for one in counted], role, evaluation_set)
+    arms = [_answers(side, arm) for side in sides for arm in side.arms if arm.role == role]
+    wanted = list(combinations(arms, 2))  # of two runs or of one
+    counted = count_pairs(partial(execute, session), wanted, evaluation_set)
+    cells = count_cells(partial(execute, session), wanted, evaluation_set)
+    tested = _tested(counted, cells, list(dict.fromkeys(label for run in found for label in run.config["categories"])))
+    said = cautions(sides, counted, role, evaluation_set)
     comparison = Comparison(title, engine, evaluation_set, role, sides, tested, differ, said)
-    create_markdown_artifact(markdown(comparison), key=key, description=comparison.headline)
+    create_markdown_artifact(markdown(comparison), key=key, description=escaped(comparison.headline))
     log("%s", comparison.headline)
     return comparison
 
@@ -79,24 +83,17 @@ def _shared_set(found: Sequence[Recorded], role: str) -> str:
     raise StepError(f"these runs cannot be compared: {what}; leave some out, or wait until they are done")
 
 
-def _counted(session: Session, sides: Sequence[Side], role: str, evaluation_set: str) -> list[Counted]:
-    """Every pair of arms of the role, of two runs or of one."""
-    arms = [_answers(side, arm) for side in sides for arm in side.arms if arm.role == role]
-    return count_pairs(lambda sql: execute(session, sql), list(combinations(arms, 2)), evaluation_set)
-
-
 def _answers(side: Side, arm: Accuracy) -> Answers:
     name = side.name if arm.role == TUNED else f"{side.letter} {arm.variant}"
     return Answers(name, side.run_id, arm.role, arm.variant, arm.correct, arm.n, arm.design_effect)
 
 
-def _tested(counted: Sequence[Counted], categories: Sequence[str]) -> list[Tested]:
-    tested = verdicts(one.pair for one in counted)
-    return [Tested(verdict, _f1(one, categories)) for verdict, one in zip(tested, counted, strict=True)]
-
-
-def _f1(one: Counted, categories: Sequence[str]) -> Difference | None:
-    return f1_difference(one.cells, categories, likeness(one.pair)) if isinstance(one.pair, Pair) else None
+def _tested(counted: Sequence[Pair | Apart], cells: Sequence[Cells], categories: Sequence[str]) -> list[Tested]:
+    f1 = [
+        f1_difference(answers, categories, likeness(pair)) if isinstance(pair, Pair) else None
+        for pair, answers in zip(counted, cells, strict=True)
+    ]
+    return [Tested(verdict, difference) for verdict, difference in zip(verdicts(counted), f1, strict=True)]
 
 
 def recorded(session: Session, run_ids: Sequence[str]) -> list[Recorded]:
@@ -120,15 +117,15 @@ def recorded(session: Session, run_ids: Sequence[str]) -> list[Recorded]:
     if missing := [run_id for run_id in run_ids if run_id not in heads]:
         raise StepError(f"EXPERIMENTS has no row of {', '.join(missing)}; `distill show` lists the runs that it has")
     return [
-        Recorded._make((*heads[run_id][:4], json.loads(heads[run_id][4]), rows.get(run_id, 0), arms[run_id]))
+        Recorded._make((*heads[run_id][:3], json.loads(heads[run_id][3]), rows.get(run_id, 0), arms[run_id]))
         for run_id in run_ids
     ]
 
 
 def heads_sql(run_ids: Sequence[str]) -> Sql:
-    """run_id, experiment, config_hash, when it recorded last, config."""
+    """run_id, experiment, when it recorded last, config."""
     return Sql(
-        f"""SELECT run_id, ANY_VALUE(experiment), ANY_VALUE(config_hash), MAX(created_at), ANY_VALUE(config)
+        f"""SELECT run_id, ANY_VALUE(experiment), MAX(created_at), ANY_VALUE(config)
         FROM EXPERIMENTS WHERE run_id IN ({", ".join("?" * len(run_ids))}) GROUP BY run_id""",
         tuple(run_ids),
     )

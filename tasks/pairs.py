@@ -28,14 +28,10 @@ class Answers(NamedTuple):
     design_effect: float = 1.0
 
 
-class Counted(NamedTuple):
-    """Two arms, counted; `cells` are their answers by category, for F1: {} where they share no row."""
-
-    pair: Pair | Apart
-    cells: Cells
+Wanted = Sequence[tuple[Answers, Answers]]
 
 
-def count_pairs(query: Query, wanted: Sequence[tuple[Answers, Answers]], evaluation_set: str) -> list[Counted]:
+def count_pairs(query: Query, wanted: Wanted, evaluation_set: str) -> list[Pair | Apart]:
     """One entry per pair, in the order of `wanted`.
 
     A row is the same in two runs if its request and category are, wherever it stands in their files; of a request
@@ -46,13 +42,15 @@ def count_pairs(query: Query, wanted: Sequence[tuple[Answers, Answers]], evaluat
     groups: dict[int, list[list[int]]] = {}
     for place, *counts in query(groups_sql(wanted, evaluation_set)):
         groups.setdefault(int(place), []).append([int(count) for count in counts])
+    return [_pair(first, second, groups.get(place, [])) for place, (first, second) in enumerate(wanted)]
+
+
+def count_cells(query: Query, wanted: Wanted, evaluation_set: str) -> list[Cells]:
+    """Each pair's answers by category, for F1, in the order of `wanted`; {} for arms that share no row."""
     cells: dict[int, dict[tuple[str, str, str], int]] = {}
-    for place, category, first, second, rows in query(cells_sql(wanted, evaluation_set)):
+    for place, category, first, second, rows in query(cells_sql(wanted, evaluation_set)) if wanted else ():
         cells.setdefault(int(place), {})[category, first, second] = int(rows)
-    return [
-        Counted(_pair(first, second, groups.get(place, [])), cells.get(place, {}))
-        for place, (first, second) in enumerate(wanted)
-    ]
+    return [cells.get(place, {}) for place in range(len(wanted))]
 
 
 def _pair(first: Answers, second: Answers, groups: Sequence[Sequence[int]]) -> Pair | Apart:
@@ -64,7 +62,7 @@ def _pair(first: Answers, second: Answers, groups: Sequence[Sequence[int]]) -> P
     return Pair(first.name, second.name, both, only_first, only_second, neither, calls)
 
 
-def groups_sql(wanted: Sequence[tuple[Answers, Answers]], evaluation_set: str) -> Sql:
+def groups_sql(wanted: Wanted, evaluation_set: str) -> Sql:
     """place of the pair, net, rows, calls; then in sum: both right, only the first, only the second, neither."""
     shared = _shared_sql(wanted, evaluation_set)
     return Sql(
@@ -81,7 +79,7 @@ def groups_sql(wanted: Sequence[tuple[Answers, Answers]], evaluation_set: str) -
     )
 
 
-def cells_sql(wanted: Sequence[tuple[Answers, Answers]], evaluation_set: str) -> Sql:
+def cells_sql(wanted: Wanted, evaluation_set: str) -> Sql:
     """place of the pair, category, what the first said, what the second said, rows."""
     shared = _shared_sql(wanted, evaluation_set)
     return Sql(
@@ -91,7 +89,7 @@ def cells_sql(wanted: Sequence[tuple[Answers, Answers]], evaluation_set: str) ->
     )
 
 
-def _shared_sql(wanted: Sequence[tuple[Answers, Answers]], evaluation_set: str) -> Sql:
+def _shared_sql(wanted: Wanted, evaluation_set: str) -> Sql:
     """A line for each pair and each row that both answered. A holdout row stands alone, a ticket with its call."""
     asked = join((_wanted_sql(place, *pair) for place, pair in enumerate(wanted)), " UNION ALL ")
     runs = sorted({arm.run_id for pair in wanted for arm in pair})

@@ -19,7 +19,7 @@ from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.replies import normal_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql, identifier
-from cortex_distill.tables import TABLES, add_columns_sql, create_sql
+from cortex_distill.tables import complete_sql
 from cortex_distill.upload import upload
 from tasks.step import ON_CORTEX
 
@@ -34,9 +34,7 @@ class Prepared(NamedTuple):
 @task(name="prepare", **ON_CORTEX)
 def prepare_tables(run: Run) -> Prepared:
     """Create, then fill. Raises ConfigError if the holdout file is unusable, StepError if its labels are unknown."""
-    for table in TABLES:
-        run.sql(create_sql(table))
-    for statement in add_columns_sql():
+    for statement in complete_sql():
         run.sql(statement)
     for table in ("CATEGORIES", "HOLDOUT"):
         run.sql(f"DELETE FROM {table} WHERE run_id = ?", run.id)

@@ -15,7 +15,8 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from cortex_distill.ledger import REPLY, Asked
-from cortex_distill.report import escaped, key, markdown
+from cortex_distill.markup import escaped
+from cortex_distill.report import key, markdown
 from cortex_distill.run import Run
 from cortex_distill.scores import Score
 from cortex_distill.standings import earlier_runs
@@ -72,7 +73,6 @@ def report_run(run: Run, found: Found) -> Summary:
         training=training(run, found),
         judge_check=found.checked.text if found.checked else "",
         judge_can_tell=found.checked.can_tell if found.checked else None,
-        trained_rows=found.tuned.rows,
         review=found.reviewed.text if found.reviewed else "",
         prompts=dict(run.config.prompts),
         spent=what_was_spent(run),
@@ -127,10 +127,10 @@ def compare_arms(run: Run, scores: Sequence[Score]) -> list[Compared]:
     for name in dict.fromkeys(score.evaluation_set for score in scores):
         mine = [score for score in scores if score.evaluation_set == name]
         asked = [(a.role, _arm(run, a), _arm(run, b)) for a, b in combinations(mine, 2) if a.role == b.role]
-        for family in (asked, list(_distilled(run, mine))):
-            counted = count_pairs(run.query, [(a, b) for _, a, b in family], name)
-            tested = verdicts(one.pair for one in counted)
-            found += [Compared(role, name, verdict) for (role, *_), verdict in zip(family, tested, strict=True)]
+        both = asked + list(_distilled(run, mine))
+        counted = count_pairs(run.query, [(a, b) for _, a, b in both], name)
+        tested = verdicts(counted[: len(asked)]) + verdicts(counted[len(asked) :])
+        found += [Compared(role, name, verdict) for (role, *_), verdict in zip(both, tested, strict=True)]
     return found
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from cortex_distill.ledger import Asked
+from cortex_distill.markup import escaped
 from cortex_distill.prompt_diff import differences, prompts_markdown
-from cortex_distill.report import arms, escaped, key, markdown, results, verdicts
+from cortex_distill.report import arms, key, markdown, results, verdicts
 from cortex_distill.report_answers import mistakes
 from cortex_distill.report_tickets import spent
 from cortex_distill.scores import Score

@@ -1,0 +1,79 @@
+"""An A/B test: its runs, what they pay for together, and what becomes of the others when one fails."""
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+
+from cortex_distill.errors import ConfigError, StepError
+from cortex_distill.session import open_session
+from flows import ab_test as module
+from flows.ab_test import ab_test, tries
+
+SWEEP = {"fine_tune.max_epochs": [1, 2]}
+
+
+@pytest.fixture
+def config(write, home, monkeypatch, tmp_path):
+    """An experiment with a holdout, on an engine of the test's own with simulated models."""
+    monkeypatch.setenv("DISTILL_MODELS", "simulated")
+    monkeypatch.setenv("DISTILL_HOME", str(home))
+    rows = [
+        "request,category",
+        "money back please,Refund",
+        "too small for me,Wrong size",
+        "no parcel yet,Late delivery",
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(rows))
+    return str(write({"holdout": {"file": "rows.csv"}}))
+
+
+def calls_by_run(home):
+    session = open_session("local", home=home)
+    try:
+        rows = session.sql("SELECT run_id, COUNT(*) FROM COMPLETIONS WHERE step <> 'evaluate' GROUP BY 1").collect()
+        return {run_id: int(calls) for run_id, calls in rows}
+    finally:
+        session.close()
+
+
+def test_its_runs_stand_below_it_and_what_they_ask_alike_is_paid_once(prefect_server, config, home):
+    found = ab_test([config], sweep=SWEEP)
+    assert [run.special for run in found.runs] == ["max_epochs=1", "max_epochs=2"]
+    assert [run.run_id for run in found.runs][:1] == list(calls_by_run(home))
+    assert len(found.tested) == 1
+    with get_client(sync_client=True) as client:
+        tagged = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=["ab-test"])))
+    below = {str(run.id): run for run in tagged}
+    assert all(below[run.run_id].parent_task_run_id for run in found.runs)
+
+
+def test_when_a_run_fails_the_others_are_compared_and_the_test_says_so(prefect_server, config, monkeypatch):
+    real = module.distill
+
+    def one_fails(config, engine, overrides, **more):
+        if overrides["fine_tune.max_epochs"] == 3:
+            overrides = {**overrides, "models.student": "no-such-model"}
+        return real(config, engine, overrides, **more)
+
+    monkeypatch.setattr(module, "distill", one_fails)
+    with pytest.raises(StepError, match=r"1 of 3 runs failed: .*no-such-model.*; of the others: no difference shown"):
+        ab_test([config], sweep={"fine_tune.max_epochs": [1, 2, 3]})
+
+
+def test_every_combination_is_read_before_anything_runs(config):
+    assert len(tries([config], {**SWEEP, "judge.check": [0, 5]}, None)) == 4
+    with pytest.raises(ConfigError, match="max_epochs"):
+        tries([config], {"fine_tune.max_epochs": [1, "many"]}, None)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "said"),
+    [
+        ({}, "compares 2 to 8 runs, got 1"),
+        ({"fine_tune.max_epochs": list(range(1, 10))}, "got 9"),
+        ({"fine_tune.max_epochs": [2, 2]}, "the same config"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(config, sweep, said):
+    with pytest.raises(ConfigError, match=said):
+        tries([config], sweep, None)
