@@ -40,7 +40,7 @@ def automation() -> AutomationCore:
     )
     message = "its host was lost: no heartbeat for a minute and a half; `prefect flow-run retry` goes on with it"
     # Not forced: the last heartbeat of a short run can be noted after its end, and an end must stay what it was.
-    crash = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message)
+    crash = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message, force=False)
     return AutomationCore(name=NAME, description=ABOUT, trigger=trigger, actions=[crash])
 
 
