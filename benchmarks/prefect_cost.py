@@ -56,8 +56,8 @@ def as_flow(number: int) -> float:
     return time.perf_counter() - started
 
 
-def as_functions(number: int) -> float:
-    """Seconds of the same steps without Prefect; artifacts are rendered and not sent."""
+def as_functions(config: str, changes: dict[str, Any]) -> float:
+    """Seconds of the steps without Prefect, in the order of flows/distill.py; artifacts are rendered and not sent."""
     from unittest import mock
     from uuid import uuid4
 
@@ -78,7 +78,7 @@ def as_functions(number: int) -> float:
     unsent = [f"{module}.create_markdown_artifact" for module in ("tasks.report", "tasks.leaderboard")]
     with mock.patch(unsent[0]), mock.patch(unsent[1]):
         started = time.perf_counter()
-        experiment = load_experiment(CONFIG, overrides(number))
+        experiment = load_experiment(config, changes)
         session = open_session("local")
         run = Run(session, str(uuid4()), experiment, "local", None, [])
         prepare_tables.fn(run)
@@ -116,8 +116,8 @@ def main(runs: int) -> None:
 
         with prefect_test_harness(server_startup_timeout=180):
             url = str(get_current_settings().api.url)
-            as_flow(0), as_functions(1)  # the first of each imports and creates tables
-            measured = [(as_flow(2 * n), as_functions(2 * n + 1)) for n in range(1, runs + 1)]
+            as_flow(0), as_functions(CONFIG, overrides(1))  # the first of each imports and creates tables
+            measured = [(as_flow(2 * n), as_functions(CONFIG, overrides(2 * n + 1))) for n in range(1, runs + 1)]
             processes = [new_process(os.environ | {"PREFECT_API_URL": url}) for _ in range(runs)]
             print_table(measured, processes)
     from cortex_distill import local
