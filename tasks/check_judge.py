@@ -14,11 +14,11 @@ from prefect import task
 
 from cortex_distill.ledger import Asked
 from cortex_distill.prompts import to_sql
-from cortex_distill.replies import first_object_sql
+from cortex_distill.ratings import ratings_sql, score
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.verdicts import SIGNIFICANT, Pair, p_text, verdicts
-from tasks.judge import COLUMNS, rating_ask, score
+from tasks.judge import COLUMNS, rating_ask
 from tasks.step import ON_CORTEX, progress
 
 
@@ -89,7 +89,7 @@ def rows_sql() -> str:
 
 def count_sql(replies: str, thresholds: Mapping[str, float]) -> Sql:
     """Requests kept under both categories, only under their own, only under another, under none."""
-    rating = first_object_sql("reply")
+    rated = ratings_sql(replies, thresholds)
     reached = " AND ".join(f"{score(name)} >= ?" for name in thresholds)
     return Sql(
         f"""SELECT COUNT_IF(own AND other), COUNT_IF(own AND NOT other), COUNT_IF(other AND NOT own),
@@ -97,9 +97,8 @@ def count_sql(replies: str, thresholds: Mapping[str, float]) -> Sql:
         FROM (
             SELECT BOOLOR_AGG(STARTSWITH(row_key, 'own ') AND kept) AS own,
                 BOOLOR_AGG(STARTSWITH(row_key, 'other ') AND kept) AS other
-            FROM (SELECT row_key, COALESCE({reached}, FALSE) AS kept
-                FROM (SELECT row_key, {rating.text} AS rating FROM {replies}))
+            FROM (SELECT row_key, COALESCE({reached}, FALSE) AS kept FROM ({rated.text}))
             GROUP BY SPLIT_PART(row_key, ' ', 2)
         )""",
-        (*thresholds.values(), *rating.binds),
+        (*thresholds.values(), *rated.binds),
     )
