@@ -6,13 +6,15 @@ A ticket or rating that cannot be read is lost, an answer that names no category
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cortex_distill.errors import StepError
 from cortex_distill.markup import one_line
+from cortex_distill.replies import BLANK
 from cortex_distill.sql import Sql
 
 EXAMPLE = 300  # characters of a lost reply that are kept as an example
+_REQUEST = r"""request["'”\\]*\s*:"""
 
 # What a run cannot do without, in tickets. With less it ends in a StepError; whatever else is lost is only counted.
 MINIMUM = {"written by the teacher": 1, "kept by the judge": 1, "to train on": 1, "to validate on": 1}
@@ -21,7 +23,7 @@ MINIMUM = {"written by the teacher": 1, "kept by the judge": 1, "to train on": 1
 class Lost(NamedTuple):
     """Replies to one model and prompt that were lost for the same reason."""
 
-    step: str
+    step: str  # of answers the role
     model: str
     prompt: str  # the variant; '' where a step has only one
     reason: str
@@ -41,73 +43,86 @@ def need(what: str, found: dict[str, int], lost: Iterable[Lost], remedy: str) ->
     raise StepError(f"{what}, and a run needs at least {least}{why}; {remedy}")
 
 
-def lost_in(step: str, model: str, prompt: str, rows: Sequence[Sequence[object]]) -> list[Lost]:
-    """From rows of reason, replies, of, example."""
-    return [Lost(step, model, prompt, str(row[0]), int(str(row[1])), int(str(row[2])), str(row[3])) for row in rows]
+def lost_in(step: str, model: str, rows: Iterable[Sequence[Any]]) -> list[Lost]:
+    """From the rows of by_reason_sql."""
+    return [Lost(step, model, "", reason, int(replies), int(of), example) for reason, replies, of, example in rows]
 
 
-def lost_tickets_sql(replies: str, tickets: Sql) -> Sql:
-    """reason, replies, of, example of a teacher's replies that held less tickets than they named, the worst first.
-
-    `tickets` is a SELECT with the completion_key of each ticket that was read. A reply names a ticket where it has
-    the key `request`, so what was cut off before that key is not seen.
-    """
+def by_reason_sql(unread: Sql) -> Sql:
+    """reason, replies, of, example; the most frequent first. `unread`: one of the SELECTs below."""
     return Sql(
-        f"""SELECT reason, COUNT(*), MAX(rows_read), MIN(LEFT(COALESCE(reply, error, ''), {EXAMPLE})) FROM (
-            SELECT r.reply, r.error, COUNT(*) OVER () AS rows_read,
-                CASE WHEN r.reply IS NULL THEN 'the call failed' WHEN TRIM(r.reply) = '' THEN 'empty'
-                    WHEN REGEXP_COUNT(r.reply, ?, 1, 'i') <= COALESCE(t.tickets, 0) AND t.tickets > 0 THEN NULL
-                    WHEN NOT CONTAINS(r.reply, '{{') THEN 'no JSON object'
-                    WHEN REGEXP_COUNT(r.reply, ?, 1, 'i') = 0 THEN 'JSON without a request'
-                    ELSE IFF(REGEXP_COUNT(r.reply, ?) > REGEXP_COUNT(r.reply, ?), 'cut off', 'broken or not a text')
-                        || IFF(t.tickets > 0, ', the other tickets saved', '') END AS reason
-            FROM {replies} r LEFT JOIN (SELECT completion_key, COUNT(*) AS tickets FROM ({tickets.text})
-                GROUP BY completion_key) t ON t.completion_key = r.completion_key
-        ) WHERE reason IS NOT NULL GROUP BY reason ORDER BY 2 DESC, 1""",
-        (_REQUEST, _REQUEST, r"\{", r"\}", *tickets.binds),
+        f"""SELECT reason, COUNT(*), MAX(rows_read), MIN(LEFT(said, {EXAMPLE})) FROM ({unread.text})
+        WHERE reason IS NOT NULL GROUP BY reason ORDER BY 2 DESC, 1""",
+        unread.binds,
     )
 
 
-_REQUEST = r"""request["'”\\]*\s*:"""
+def unread_tickets_sql(replies: str, tickets: Sql) -> Sql:
+    """row_key, said, rows_read, reason of a teacher's replies; a reason where one held less tickets than it names.
 
-
-def lost_ratings_sql(replies: str, run_id: str, because: str) -> Sql:
-    """reason, replies, of, example of a judge's replies that could not be read, by TICKETS.dropped_because.
-
-    `because` is what stands in front of the reason there.
+    `tickets` is a SELECT with the completion_key of each ticket that was read. A reply names a ticket where it has
+    the key `request`; what was cut off before that key is not seen.
     """
+    named = "REGEXP_COUNT(r.reply, ?, 1, 'i')"
     return Sql(
-        f"""SELECT reason, COUNT(*), MAX(rows_read), MIN(LEFT(COALESCE(reply, error, ''), {EXAMPLE})) FROM (
-            SELECT r.reply, r.error, COUNT(*) OVER () AS rows_read,
-                IFF(STARTSWITH(t.dropped_because, ?), SUBSTR(t.dropped_because, ?), NULL) AS reason
-            FROM {replies} r JOIN TICKETS t ON t.run_id = ? AND t.ticket_id = r.row_key
-        ) WHERE reason IS NOT NULL GROUP BY reason ORDER BY 2 DESC, 1""",
+        f"""SELECT r.row_key, COALESCE(r.reply, r.error, '') AS said, COUNT(*) OVER () AS rows_read,
+            CASE WHEN r.reply IS NULL THEN 'the call failed' WHEN TRIM(r.reply, ?) = '' THEN 'empty'
+                WHEN t.tickets > 0 AND {named} <= t.tickets THEN NULL
+                WHEN NOT CONTAINS(r.reply, '{{') THEN 'no JSON object'
+                WHEN {named} = 0 THEN 'JSON without a request'
+                ELSE IFF(REGEXP_COUNT(r.reply, ?) > REGEXP_COUNT(r.reply, ?), 'cut off', 'broken or not a text')
+                    || IFF(t.tickets > 0, ', the other tickets saved', '') END AS reason
+        FROM {replies} r LEFT JOIN (
+            SELECT completion_key, COUNT(*) AS tickets FROM ({tickets.text}) GROUP BY completion_key
+        ) t ON t.completion_key = r.completion_key""",
+        (BLANK, _REQUEST, _REQUEST, r"\{", r"\}", *tickets.binds),
+    )
+
+
+def unread_ratings_sql(replies: str, run_id: str, because: str) -> Sql:
+    """row_key, said, rows_read, reason of a judge's replies, from TICKETS.dropped_because, where `because` is in front
+    of the reason."""
+    return Sql(
+        f"""SELECT r.row_key, COALESCE(r.reply, r.error, '') AS said, COUNT(*) OVER () AS rows_read,
+            IFF(STARTSWITH(t.dropped_because, ?), SUBSTR(t.dropped_because, ?), NULL) AS reason
+        FROM {replies} r JOIN TICKETS t ON t.run_id = ? AND t.ticket_id = r.row_key""",
         (because, len(because) + 3, run_id),
     )
 
 
-def lost_answers_sql(run_id: str) -> Sql:
-    """role, variant, model, reason, replies, of, example: answers that name no category of the run, by what they hold.
+def unread_answers_sql(run_id: str) -> Sql:
+    """role, variant, model, evaluation_set, row_key, said, rows_read, reason of answers that are no category of the run.
 
     An answer with one category among other words stays wrong: whoever uses the model gets that answer, not our
     reading of it, and "anything but a refund" holds one, too. The count says what a better prompt might win.
     """
     return Sql(
-        f"""SELECT role, variant, model, reason, COUNT(*), MAX(rows_read), MIN(LEFT(said, {EXAMPLE})) FROM (
-            SELECT p.role, p.variant, p.model, p.rows_read, COALESCE(p.response, p.error, '') AS said,
-                CASE WHEN p.response IS NULL THEN 'the call failed' WHEN p.unanswered THEN 'empty'
-                    WHEN COUNT(c.category) = 0 THEN 'no category in it'
-                    WHEN COUNT(c.category) = 1 THEN 'one category among other words'
-                    ELSE 'several categories' END AS reason
+        """SELECT role, variant, model, evaluation_set, row_key, ANY_VALUE(said) AS said,
+            ANY_VALUE(rows_read) AS rows_read, CASE WHEN BOOLOR_AGG(failed) THEN 'the call failed'
+                WHEN BOOLOR_AGG(unanswered) THEN 'empty' WHEN COUNT(category) = 0 THEN 'no category in it'
+                WHEN COUNT(category) = 1 THEN 'one category among other words' ELSE 'several categories' END AS reason
+        FROM (
+            SELECT p.role, p.variant, p.model, p.evaluation_set, p.row_key, p.said, p.rows_read, p.failed,
+                p.unanswered, c.category
             FROM (
-                SELECT role, variant, model, evaluation_set, row_key, response, error, unanswered, off_list, run_id,
+                SELECT role, variant, model, evaluation_set, row_key, COALESCE(response, error, '') AS said,
+                    response IS NULL AS failed, unanswered, off_list,
                     LOWER(REGEXP_REPLACE(response, ?, ' ')) AS lower_response,
                     COUNT(*) OVER (PARTITION BY role, variant) AS rows_read
                 FROM PREDICTIONS WHERE run_id = ?
-            ) p LEFT JOIN CATEGORIES c ON c.run_id = p.run_id AND CONTAINS(p.lower_response, c.matches)
+            ) p LEFT JOIN CATEGORIES c ON c.run_id = ? AND CONTAINS(p.lower_response, c.matches)
             WHERE p.off_list OR p.unanswered
-            GROUP BY p.role, p.variant, p.model, p.evaluation_set, p.row_key, p.response, p.error, p.unanswered,
-                p.rows_read
-        ) GROUP BY 1, 2, 3, 4 ORDER BY role DESC, variant, 5 DESC, reason""",
-        (r"\s+", run_id),
+        ) GROUP BY role, variant, model, evaluation_set, row_key""",
+        (r"\s+", run_id, run_id),
+    )
+
+
+def lost_answers_sql(run_id: str) -> Sql:
+    """role, model, variant, reason, replies, of, example; teacher, base student, tuned student."""
+    unread = unread_answers_sql(run_id)
+    return Sql(
+        f"""SELECT role, model, variant, reason, COUNT(*), MAX(rows_read), MIN(LEFT(said, {EXAMPLE}))
+        FROM ({unread.text}) GROUP BY role, model, variant, reason
+        ORDER BY DECODE(role, 'teacher', 1, 'base student', 2, 3), variant, 5 DESC, reason""",
+        unread.binds,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cortex_distill.replies import member_sql, objects_sql
+from cortex_distill.replies import BLANK, member_sql, objects_sql
 from cortex_distill.sql import Sql, literal
 
 # "4", "4.5", "4/5" and "4 out of 5" are four or so of five; "8/10" is no rating on the scale that was asked for.
@@ -38,7 +38,7 @@ def ratings_sql(replies: str, criteria: Iterable[str]) -> Sql:
     found = objects_sql(replies, Sql(" AND ".join(f"{given(name, 'entry')} IS NOT NULL" for name in names)))
     scores = [f"COALESCE({score(name, 'entry')}::STRING, {given(name, 'entry')})" for name in names]
     readable = " AND ".join(f"COALESCE({score(name, 'f.rating')} BETWEEN 1 AND 5, FALSE)" for name in names)
-    reason = f"""CASE WHEN r.reply IS NULL THEN '{FAILED}' WHEN TRIM(r.reply) = '' THEN '{EMPTY}'
+    reason = f"""CASE WHEN r.reply IS NULL THEN '{FAILED}' WHEN TRIM(r.reply, ?) = '' THEN '{EMPTY}'
             WHEN f.row_key IS NULL THEN IFF(CONTAINS(r.reply, '{{'), '{LACKING}', '{NO_JSON}')
             WHEN f.ratings > 1 THEN '{TORN}' WHEN NOT ({readable}) THEN '{OFF_SCALE}' END"""
     return Sql(
@@ -51,5 +51,5 @@ def ratings_sql(replies: str, criteria: Iterable[str]) -> Sql:
                 ) GROUP BY row_key
             ) f ON f.row_key = r.row_key
         )""",
-        found.binds,
+        (BLANK, *found.binds),
     )

@@ -19,6 +19,7 @@ from cortex_distill.reply_grammar import (
 )
 from cortex_distill.sql import Sql, literal
 
+BLANK = " \t\r\n"
 # What models put around a label: blanks (the last four are no-break and of no width), quotes, Markdown, full stops.
 AROUND = " \t\r\n.,:;!\"'`*_#<>()[]{}“”‘’«»\u00a0\u200b\u2060\ufeff"
 
@@ -65,7 +66,7 @@ def member_sql(name: str, variant: str = "entry") -> str:
 def text_sql(name: str, variant: str = "entry") -> str:
     """A member that is a text, without blanks around it; NULL if it is none, such as a list, or blank."""
     member = member_sql(name, variant)
-    return f"IFF(IS_VARCHAR({member}), NULLIF(TRIM({member}::STRING), ''), NULL)"
+    return f"IFF(IS_VARCHAR({member}), NULLIF(TRIM({member}::STRING, {literal(BLANK)}), ''), NULL)"
 
 
 def normal_sql(column: str) -> Sql:

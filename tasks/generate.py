@@ -18,7 +18,7 @@ from prefect import task
 
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.load import Experiment
-from cortex_distill.lost_replies import Lost, lost_in, lost_tickets_sql, need
+from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_tickets_sql
 from cortex_distill.prompts import render
 from cortex_distill.replies import normal_sql, object_schema, objects_sql, text_sql
 from cortex_distill.run import Run
@@ -88,7 +88,8 @@ def _count(run: Run, asked: Asked) -> Generated:
         "SELECT COUNT(*), COUNT(duplicate_of), COUNT(DISTINCT completion_key) FROM TICKETS WHERE run_id = ?", run.id
     )[0]
     read = Sql("SELECT completion_key FROM TICKETS WHERE run_id = ?", (run.id,))
-    lost = lost_in("generate", asked.model, "", run.query(lost_tickets_sql(asked.replies, read)))
+    rows = run.query(by_reason_sql(unread_tickets_sql(asked.replies, read)))
+    lost = lost_in("generate", asked.model, rows)
     need(
         f"generate: {written} tickets in {asked.rows} replies of {asked.model}",
         {"written by the teacher": int(written)},

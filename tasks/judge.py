@@ -13,7 +13,7 @@ from typing import NamedTuple
 from prefect import task
 
 from cortex_distill.ledger import Ask, Asked
-from cortex_distill.lost_replies import Lost, lost_in, lost_ratings_sql, need
+from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_ratings_sql
 from cortex_distill.prompts import to_sql
 from cortex_distill.ratings import given, ratings_sql, score
 from cortex_distill.replies import object_schema
@@ -62,7 +62,8 @@ def _count(run: Run, asked: Asked) -> Judged:
         UNREADABLE,
         run.id,
     )[0]
-    lost = lost_in("judge", asked.model, "", run.query(lost_ratings_sql(asked.replies, run.id, UNREADABLE)))
+    rows = run.query(by_reason_sql(unread_ratings_sql(asked.replies, run.id, UNREADABLE)))
+    lost = lost_in("judge", asked.model, rows)
     thresholds = ", ".join(f"{name}: {bar:g}" for name, bar in run.config.judge.thresholds.items())
     need(
         f"judge: kept {kept} of {asked.rows} tickets ({below} below a threshold, {unreadable} ratings unreadable)",

@@ -52,7 +52,8 @@ def test_a_rating_in_a_fence_or_in_prose_is_read(judged):
      ('{"realistic": 5, "valid": "high"}', "not a number from 1 to 5"),
      ('{"realistic": 9, "valid": 5}', "not a number from 1 to 5"),
      ('{"realistic": 0, "valid": 5}', "not a number from 1 to 5"),
-     ('{"realistic": 5, "valid": null}', "a criterion is missing"), ('{"realistic": 5, "val', "a criterion is missing")],
+     ('{"realistic": 5, "valid": null}', "a criterion is missing"),
+     ('{"realistic": 5, "val', "a criterion is missing")],
 )  # fmt: skip
 def test_an_unreadable_rating_is_counted_not_zero(judged, reply, why):
     assert judged(reply) == [(False, f"{UNREADABLE}: {why}")]
