@@ -32,7 +32,7 @@ class Lost(NamedTuple):
     example: str  # the beginning of one of them, or its error
 
 
-def need(what: str, found: dict[str, int], lost: Iterable[Lost], remedy: str) -> None:
+def need(what: str, found: dict[str, int], lost: Sequence[Lost], remedy: str) -> None:
     """Raises StepError if less was `found` of something than MINIMUM says: what came, the minimum, why, what to do."""
     if all(number >= MINIMUM[name] for name, number in found.items()):
         return
@@ -91,7 +91,7 @@ def unread_ratings_sql(replies: str, run_id: str, because: str) -> Sql:
 
 
 def unread_answers_sql(run_id: str) -> Sql:
-    """role, variant, model, evaluation_set, row_key, said, rows_read, reason of answers that are no category of the run.
+    """role, variant, model, evaluation_set, row_key, said, rows_read, reason of answers that are no category.
 
     An answer with one category among other words stays wrong: whoever uses the model gets that answer, not our
     reading of it, and "anything but a refund" holds one, too. The count says what a better prompt might win.

@@ -30,6 +30,7 @@ class JudgeCheck(NamedTuple):
     own: int  # reached every threshold under the category that people gave them
     other: int  # reached every threshold under another one
     p_value: float  # exact McNemar over the pairs
+    unreadable: int = 0  # ratings that could not be read; they keep nothing
 
     @property
     def can_tell(self) -> bool:
@@ -40,9 +41,10 @@ class JudgeCheck(NamedTuple):
     def text(self) -> str:
         """One sentence with the counts."""
         verdict = "it can tell" if self.can_tell else "it is not shown to tell right from wrong"
+        lost = f"; {self.unreadable} of its {2 * self.rows} ratings could not be read" if self.unreadable else ""
         return (
             f"of {self.rows} labelled requests the judge keeps {self.own} under their own category and {self.other}"
-            f" under another one (exact McNemar p {p_text(self.p_value)}): {verdict}"
+            f" under another one (exact McNemar p {p_text(self.p_value)}): {verdict}{lost}"
         )
 
 
@@ -56,8 +58,10 @@ def check_judge(run: Run) -> JudgeCheck | None:
         asked = run.ask(rating_ask(run, "check", prompts_sql(run)), report)
     count = count_sql(asked.replies, config.thresholds)
     both, own, other, neither = map(int, run.sql(count.text, *count.binds)[0])
+    rated = ratings_sql(asked.replies, config.thresholds)
+    unreadable = run.count(f"SELECT COUNT(unreadable) FROM ({rated.text})", *rated.binds)
     [verdict] = verdicts([Pair("own", "other", both, own, other, neither)])
-    return JudgeCheck(asked, verdict.rows, both + own, both + other, verdict.p_value)
+    return JudgeCheck(asked, verdict.rows, both + own, both + other, verdict.p_value, unreadable)
 
 
 def prompts_sql(run: Run) -> Sql:

@@ -200,13 +200,17 @@ def objects(run, replies):
     store(run, replies)
     scenario, request = text_sql("scenario"), text_sql("request")
     found = objects_sql("REPLIES_x", Sql(f"{request} IS NOT NULL"))
-    rows = run.query(
-        Sql(f"SELECT completion_key, position, {scenario}, {request} FROM ({found.text})", found.binds)
-    )
+    rows = run.query(Sql(f"SELECT completion_key, position, {scenario}, {request} FROM ({found.text})", found.binds))
     read = [[] for _ in replies]
     for key, _, *ticket in sorted(rows, key=lambda row: (row[0], [int(part) for part in row[1].split(".")])):
         read[int(key)].append(ticket)
     return read
+
+
+PYTHON_INSIDE = (
+    [{"scenario": "x", "request": "{'request': 'y'} z"}],
+    """[{"scenario": "x", "request": "{'request': 'y'} z"}]""",
+)
 
 
 def readable(tickets):
@@ -225,7 +229,7 @@ def test_a_well_formed_list_in_any_prose_is_read_whole(run, replies):
 
 @MANY
 @given(st.lists(st.tuples(WRITTEN, st.integers(0, 10**6)), min_size=20, max_size=60))
-@example([(([{"scenario": "x", "request": "{'request': 'y'} z"}], '[{"scenario": "x", "request": "{\'request\': \'y\'} z"}]'), n) for n in range(60)])  # fmt: skip
+@example([(PYTHON_INSIDE, n) for n in range(60)])
 def test_cutting_a_reply_anywhere_never_invents_a_ticket(run, replies):
     found = objects(run, [text[: place % (len(text) + 1)] for (_, text), place in replies])
     for got, ((tickets, _), _) in zip(found, replies, strict=True):
