@@ -184,7 +184,10 @@ def worst_mistakes(run: Run, evaluation_set: str) -> list[Mistake]:
 def lost_answers(run: Run) -> list[Lost]:
     """Answers that name no category, by arm and by what they hold."""
     rows = run.query(lost_answers_sql(run.id))
-    return [Lost(*row[:4], int(row[4]), int(row[5]), row[6]) for row in rows]
+    return [
+        Lost(role, model, variant, reason, int(replies), int(of), example)
+        for role, model, variant, reason, replies, of, example in rows
+    ]
 
 
 def what_was_spent(run: Run) -> list[Spent]:

@@ -43,7 +43,8 @@ def split_tickets(run: Run) -> Shares:
     )[0]
     shares = Shares(*map(int, counted))
     need(
-        f"split: {shares.train} tickets to train on and {shares.validation} to validate on",
+        f"split: {shares.train} tickets to train on and {shares.validation} to validate on"
+        f" ({shares.in_holdout} dropped, because they are also in the holdout)",
         {"to train on": shares.train, "to validate on": shares.validation},
         (),
         "raise generate.per_category or lower judge.thresholds",
