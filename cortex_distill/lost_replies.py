@@ -14,6 +14,7 @@ from cortex_distill.replies import BLANK
 from cortex_distill.sql import Sql
 
 EXAMPLE = 300  # characters of a lost reply that are kept as an example
+REASONS = 3  # in an error text: the most frequent
 _REQUEST = r"""request["'”\\]*\s*:"""
 
 # What a run cannot do without, in tickets. With less it ends in a StepError; whatever else is lost is only counted.
@@ -38,7 +39,8 @@ def need(what: str, found: dict[str, int], lost: Sequence[Lost], remedy: str) ->
         return
     least = ", ".join(f"{MINIMUM[name]} {name}" for name in found)
     why = "".join(
-        f"; {one.replies} of {one.of} replies: {one.reason}, e.g. {one_line(one.example, 120)!r}" for one in lost
+        f"; {one.replies} of {one.of} replies: {one.reason}, e.g. {one_line(one.example, EXAMPLE)!r}"
+        for one in lost[:REASONS]
     )
     raise StepError(f"{what}, and a run needs at least {least}{why}; {remedy}")
 
