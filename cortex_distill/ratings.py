@@ -36,19 +36,24 @@ def ratings_sql(replies: str, criteria: Iterable[str]) -> Sql:
     """
     names = list(criteria)
     found = objects_sql(replies, Sql(" AND ".join(f"{given(name, 'entry')} IS NOT NULL" for name in names)))
-    scores = [f"COALESCE({score(name, 'entry')}::STRING, {given(name, 'entry')})" for name in names]
-    readable = " AND ".join(f"COALESCE({score(name, 'f.rating')} BETWEEN 1 AND 5, FALSE)" for name in names)
+    given_and_score = ", ".join(
+        f"{given(name, 'entry')} AS given_{place}, {score(name, 'entry')} AS score_{place}"
+        for place, name in enumerate(names)
+    )
+    scores = ", ".join(f"COALESCE(score_{place}::STRING, given_{place})" for place in range(len(names)))
+    readable = " AND ".join(f"COALESCE(score_{place} BETWEEN 1 AND 5, FALSE)" for place in range(len(names)))
     reason = f"""CASE WHEN r.reply IS NULL THEN '{FAILED}' WHEN TRIM(r.reply, ?) = '' THEN '{EMPTY}'
             WHEN f.row_key IS NULL THEN IFF(CONTAINS(r.reply, '{{'), '{LACKING}', '{NO_JSON}')
-            WHEN f.ratings > 1 THEN '{TORN}' WHEN NOT ({readable}) THEN '{OFF_SCALE}' END"""
+            WHEN f.ratings > 1 THEN '{TORN}' WHEN NOT f.readable THEN '{OFF_SCALE}' END"""
     return Sql(
-        f"""SELECT row_key, completion_key, IFF(unreadable IS NULL, rating, NULL) AS rating, unreadable FROM (
-            SELECT r.row_key, r.completion_key, f.rating, {reason} AS unreadable
+        f"""SELECT row_key, completion_key, IFF(unreadable IS NULL, TRY_PARSE_JSON(text), NULL) AS rating, unreadable
+        FROM (
+            SELECT r.row_key, r.completion_key, f.text, {reason} AS unreadable
             FROM {replies} r LEFT JOIN (
-                SELECT row_key, COUNT(DISTINCT scores) AS ratings, TRY_PARSE_JSON(MIN(text)) AS rating FROM (
-                    SELECT row_key, CONCAT_WS(' ', {", ".join(scores)}) AS scores, TO_JSON(entry) AS text
-                    FROM ({found.text})
-                ) GROUP BY row_key
+                SELECT row_key, COUNT(DISTINCT CONCAT_WS(' ', {scores})) AS ratings, MIN(text) AS text,
+                    BOOLAND_AGG({readable}) AS readable
+                FROM (SELECT row_key, TO_JSON(entry) AS text, {given_and_score} FROM ({found.text}))
+                GROUP BY row_key
             ) f ON f.row_key = r.row_key
         )""",
         (BLANK, *found.binds),

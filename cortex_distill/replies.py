@@ -41,13 +41,14 @@ def objects_sql(replies: str, wanted: Sql) -> Sql:
             FROM read r, LATERAL FLATTEN(
                 input => IFF(r.single, REGEXP_SUBSTR_ALL(r.reply, ?), REGEXP_SUBSTR_ALL(r.reply, ?))) o),
         parsed AS (SELECT row_key, completion_key, place, text, TRY_PARSE_JSON(text) AS entry FROM found),
-        asked AS (SELECT row_key, completion_key, place, text, COALESCE({wanted.text}, FALSE) AS whole FROM parsed),
+        asked AS (
+            SELECT row_key, completion_key, place, text, entry, COALESCE({wanted.text}, FALSE) AS whole FROM parsed),
         opened AS (
             SELECT a.row_key, a.completion_key, a.place || IFF(a.whole, '', '.' || i.index::STRING) AS position,
-                TRY_PARSE_JSON(i.value::STRING) AS entry
+                IFF(a.whole, a.entry, TRY_PARSE_JSON(i.value::STRING)) AS entry, a.whole
             FROM asked a, LATERAL FLATTEN(
-                input => IFF(a.whole, ARRAY_CONSTRUCT(a.text), REGEXP_SUBSTR_ALL(a.text, ?))) i)
-        SELECT row_key, completion_key, position, entry FROM opened WHERE {wanted.text}""",
+                input => IFF(a.whole, ARRAY_CONSTRUCT(''), REGEXP_SUBSTR_ALL(a.text, ?))) i)
+        SELECT row_key, completion_key, position, entry FROM opened WHERE whole OR ({wanted.text})""",
         (*text.binds, *single.binds, *double.binds, SINGLE_QUOTED, DEEP, *wanted.binds, FLAT, *wanted.binds),
     )
 
