@@ -46,8 +46,8 @@ def fault_of_file(file: str) -> str:
 
 
 def _unseen(text: str) -> str:
-    """The line breaks and control characters of a text, as code points."""
-    return ", ".join(sorted({f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"}}))
+    """The line breaks and control characters of a text, as code points; half characters are told of elsewhere."""
+    return ", ".join(sorted({f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in {"Cc", "Zl", "Zp"}}))
 
 
 def fault_of_model(name: str) -> str:

@@ -1,7 +1,6 @@
 """Hostile texts in every free field of one experiment, through the whole flow: data stays data."""
 
 import json
-import logging
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from cortex_distill.sql import Sql, literal
 from cortex_distill.summary import Summary
 from cortex_distill.tables import TABLES
 from tests.conftest import SMALL
+from tests.heard import heard
 from tests.hostile_strings import HOSTILE
 from tests.local.endpoint import Reply, completion, prompt, serving
 
@@ -95,6 +95,9 @@ def experiment(labels, folder) -> dict[str, Any]:
     }
 
 
+RATED, BAD = '"realistic": 5', '{"realistic": 1, "valid": 1}'
+
+
 class Writer:
     """What the served model says: hostile tickets, ratings with the ticket in them, hostile answers."""
 
@@ -109,7 +112,8 @@ class Writer:
             tickets = [{"scenario": text[::-1], "request": twice(text)} for text in two]
             return Reply(completion(f"Sure: {json.dumps(tickets)} {two[0]}", body))
         if asked.startswith("JUDGE"):
-            return Reply(completion('{"realistic": 4, "valid": "4"}', body))
+            ticket, good = asked.split("TICKET: ")[-1], '{"realistic": 4, "valid": "4"}'
+            return Reply(completion(f"{ticket} {BAD}" if RATED in ticket else good, body))
         return Reply(completion(asked.split("REQUEST: ")[-1], body))
 
 
@@ -121,17 +125,6 @@ class Run(NamedTuple):
     names: set[str]  # of all tables
     pages: list[str]  # Markdown artifacts and descriptions
     logged: list[str]
-
-
-class Heard(logging.Handler):
-    """Remembers what Prefect's loggers say."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
 
 
 @pytest.fixture(scope="module")
@@ -146,11 +139,7 @@ def run(prefect_server, tmp_path_factory):
 
     labels = labels_taken(write)
     data = experiment(labels, folder)
-    heard = Heard()
-    loggers = [logging.getLogger(name) for name in ("prefect", "prefect.flow_runs", "prefect.task_runs")]
-    for logger in loggers:
-        logger.addHandler(heard)
-    with pytest.MonkeyPatch.context() as patch, serving() as server:
+    with pytest.MonkeyPatch.context() as patch, serving() as server, heard() as lines:
         server.behave = Writer()
         (folder / "local.toml").write_text(ROUTES.format(url=server.base_url))
         patch.setenv("DISTILL_MODELS", str(folder / "local.toml"))
@@ -167,9 +156,7 @@ def run(prefect_server, tmp_path_factory):
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=ArtifactFilter())
     pages = [str(part) for one in found for part in (one.data, one.description) if part]
-    for logger in loggers:
-        logger.removeHandler(heard)
-    return Run(labels, data, summary, tables, names, pages, heard.lines)
+    return Run(labels, data, summary, tables, names, pages, lines)
 
 
 def test_there_are_more_than_a_hundred_hostile_texts_and_most_may_be_labels(run):
@@ -243,6 +230,16 @@ def test_pages_show_hostile_text_as_text(run):
         assert not tags(page) & {"script", "style", "b", "svg", "!--", "?xml", "em"}
         addresses = re.findall(r'(?:href|src)="([^"]*)"', said)
         assert all(re.match(r"data:image/|\.\./", address) for address in addresses)
+
+
+def test_a_rating_that_stands_in_a_ticket_does_not_keep_it_when_the_judge_repeats_the_ticket(run):
+    planted = [row for row in run.tables["TICKETS"] if RATED in row["REQUEST"]]
+    assert len({row["REQUEST"] for row in planted}) == 2
+    assert {row["KEPT"] for row in planted} == {False}
+    assert {row["DROPPED_BECAUSE"] for row in planted if not row["DUPLICATE_OF"]} == {
+        "judge: the rating could not be read: ratings that contradict each other"
+    }
+    assert any("ratings that contradict each other" in page for page in run.pages)
 
 
 def test_pages_hold_no_control_character(run):

@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -14,6 +13,7 @@ from cortex_distill.session import execute, open_session
 from cortex_distill.sql import Sql
 from flows.naming import tried
 from tests.flows.test_distill import HOLDOUT
+from tests.heard import heard
 from tests.local.endpoint import Reply, completion, failure, prompt, serving
 
 KEY, PASSWORD, IN_FILE = "sk-planted-4711-key", "planted-password-0815", "planted-in-a-file-1234"
@@ -67,31 +67,6 @@ def distill(config, engine="local"):
     return flow(config, engine)
 
 
-@contextmanager
-def heard() -> Iterator[list[str]]:
-    """Every record of every logger with its traceback, down to DEBUG outside Prefect."""
-    lines: list[str] = []
-
-    class Ear(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(logging.Formatter("%(name)s %(message)s").format(record))
-
-    ear, loggers = Ear(logging.DEBUG), [logging.getLogger()]
-    loggers += [logging.getLogger(name) for name in logging.root.manager.loggerDict]
-    deaf = [logger for logger in loggers if logger is loggers[0] or not logger.propagate]
-    levels = [(logger, logger.level) for logger in deaf]
-    for logger in deaf:
-        logger.addHandler(ear)
-        if not logger.name.startswith("prefect"):
-            logger.setLevel(logging.DEBUG)
-    try:
-        yield lines
-    finally:
-        for logger, level in levels:
-            logger.removeHandler(ear)
-            logger.setLevel(level)
-
-
 def left_behind(folder) -> Iterator[tuple[str, str]]:
     """(place, text) of all that runs on the engine of a folder have left."""
     session = open_session("local")
@@ -123,8 +98,9 @@ def leaks(folder, *texts) -> list[str]:
 
 def test_a_run_that_succeeds_leaves_no_secret_anywhere(planted):
     server, config, folder = planted
-    with heard() as lines:
+    with heard(logging.DEBUG) as lines:
         summary = distill(config)
+    assert any("answered by" in line for line in lines)
     assert any(KEY in str(dict(headers)) for headers in server.headers)  # it was used
     assert leaks(folder, repr(summary), *lines) == []
 
@@ -132,7 +108,7 @@ def test_a_run_that_succeeds_leaves_no_secret_anywhere(planted):
 def test_a_server_that_repeats_the_key_in_its_refusal_leaks_it_nowhere(planted):
     server, config, folder = planted
     server.behave = lambda body, number: failure(401, f"Incorrect API key provided: {KEY}. Bearer {KEY}")
-    with heard() as lines, pytest.raises(StepError) as raised:
+    with heard(logging.DEBUG) as lines, pytest.raises(StepError) as raised:
         distill(config)
     assert "PLANTED_KEY" in str(raised.value)
     assert leaks(folder, repr(raised.value), *lines) == []
@@ -140,7 +116,7 @@ def test_a_server_that_repeats_the_key_in_its_refusal_leaks_it_nowhere(planted):
 
 def test_a_connection_that_fails_says_so_without_its_password(planted):
     _, config, folder = planted
-    with heard() as lines, pytest.raises(SetupError) as raised:
+    with heard(logging.DEBUG) as lines, pytest.raises(SetupError) as raised:
         distill(config, "acme")
     assert "engine 'acme'" in str(raised.value)
     assert leaks(folder, repr(raised.value), *lines) == []
