@@ -50,6 +50,14 @@ def lost_in(step: str, model: str, rows: Iterable[Sequence[Any]]) -> list[Lost]:
     return [Lost(step, model, "", reason, int(replies), int(of), example) for reason, replies, of, example in rows]
 
 
+def lost_answers(rows: Iterable[Sequence[Any]]) -> list[Lost]:
+    """From the rows of lost_answers_sql."""
+    return [
+        Lost(role, model, variant, reason, int(replies), int(of), example)
+        for role, model, variant, reason, replies, of, example in rows
+    ]
+
+
 def by_reason_sql(unread: Sql) -> Sql:
     """reason, replies, of, example; the most frequent first. `unread`: one of the SELECTs below."""
     return Sql(

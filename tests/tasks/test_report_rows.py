@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from cortex_distill.lost_replies import Lost
+from cortex_distill.lost_replies import Lost, lost_answers, lost_answers_sql
 from cortex_distill.summary import Spent
 from cortex_distill.tables import create_sql
 from tasks.prepare import prepare_tables
-from tasks.report import lost_answers, what_was_spent, worst_mistakes
+from tasks.report import what_was_spent, worst_mistakes
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_lost_answers_are_counted_by_arm_and_by_what_they_hold(run):
             *(response, not unanswered, unanswered, key),
         )
     predict(run, "6", "tuned student", "tuned", True)
-    assert lost_answers(run) == [
+    assert lost_answers(run.query(lost_answers_sql(run.id))) == [
         Lost("teacher", "m", "a", "one category among other words", 2, 5, "It is a refund"),
         Lost("teacher", "m", "a", "empty", 1, 5, ""),
         Lost("teacher", "m", "a", "several categories", 1, 5, "Refund or wrong size"),
