@@ -9,6 +9,7 @@ from cortex_distill.field_checks import (
     checked_categories,
     fault_of_file,
     fault_of_label,
+    fault_of_model,
     fault_of_text,
     faulty,
     refusing,
@@ -33,6 +34,7 @@ _TAKEN = "'{}' already means something in templates; choose another name"
 _TUNED = "'tuned' names the tuned student's own prompt; choose another name"
 Text = Annotated[str, refusing(fault_of_text), Field(json_schema_extra={"pattern": r"\S"})]
 File = Annotated[str, refusing(fault_of_file)]
+Model = Annotated[str, refusing(fault_of_model), Field(json_schema_extra={"pattern": r"\S"})]
 Label = Annotated[str, refusing(fault_of_label)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Attribute = Annotated[Name, refusing(lambda name: _TAKEN.format(name) if name in RESERVED else "")]
@@ -54,9 +56,9 @@ class Strict(BaseModel):
 class Models(Strict):
     """Who plays which role, by the names that Cortex uses."""
 
-    teacher: Text = Field(description="model that writes the tickets")
-    judge: Text = Field(description="model that rates the tickets; better not the teacher")
-    student: Text = Field(description="base model that is fine-tuned")
+    teacher: Model = Field(description="model that writes the tickets")
+    judge: Model = Field(description="model that rates the tickets; better not the teacher")
+    student: Model = Field(description="base model that is fine-tuned")
 
 
 class Examples(Strict):

@@ -7,6 +7,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from cortex_distill.replies import AROUND
+
 Fault = tuple[tuple[str | int, ...], str]  # where, counted from the value that is checked; what is wrong and what to do
 
 
@@ -43,26 +45,41 @@ def fault_of_file(file: str) -> str:
     )
 
 
+def _unseen(text: str) -> str:
+    """The line breaks and control characters of a text, as code points; half characters are told of elsewhere."""
+    return ", ".join(sorted({f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in {"Cc", "Zl", "Zp"}}))
+
+
+def fault_of_model(name: str) -> str:
+    """A message for a model's name that is blank or would act in a terminal; empty if it is sound."""
+    bad = _unseen(name)
+    return f"a model's name holds control characters ({bad}); take them out" if bad else fault_of_text(name)
+
+
 def fault_of_label(label: str) -> str:
     """A message for a label that no model could be asked to repeat; empty if it is sound."""
-    bad = sorted({f"U+{ord(mark):04X}" for mark in label if unicodedata.category(mark) in {"Cc", "Cs", "Zl", "Zp"}})
+    bad = _unseen(label)
     checks = (
-        (bad, f"a label holds line breaks or control characters ({', '.join(bad)}); take them out"),
+        (bad, f"a label holds line breaks or control characters ({bad}); take them out"),
         (not label.strip(), "a label is blank; write its name"),
         (label != label.strip(), f"label '{label}' starts or ends with a blank; write '{label.strip()}'"),
+        (not label.strip(AROUND), f"label '{label}' is nothing but marks, which answers are read without; use words"),
         (len(label) > 100, f"a label has at most 100 characters, got {len(label)}; move the rest to its definition"),
     )
     return next((message for wrong, message in checks if wrong), "")
 
 
 def alike(labels: Iterable[str]) -> dict[int, str]:
-    """A message for each label that differs from an earlier one only in case, blanks or Unicode form, by position."""
+    """A message for each label that differs from an earlier one only in case, blanks, Unicode form or the marks around
+    it, by position: models put marks around a label, so answers are compared without them."""
     seen: dict[str, str] = {}
     found: dict[int, str] = {}
     for position, label in enumerate(labels):
-        folded = " ".join(unicodedata.normalize("NFC", label).casefold().split())
+        folded = " ".join(unicodedata.normalize("NFC", label.strip(AROUND)).casefold().split())
         if folded in seen:
-            found[position] = f"is the same label as '{seen[folded]}' but for case and blanks; rename or drop one"
+            found[position] = (
+                f"is the same label as '{seen[folded]}' but for case, blanks and marks around it; rename or drop one"
+            )
         seen.setdefault(folded, label)
     return found
 

@@ -5,8 +5,17 @@ import re
 from collections.abc import Sequence
 
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:])")
 LONGEST_TEXT = 300
+
+
+def visible(text: str) -> str:
+    """Foreign text for a terminal, a log or a code block: what would act there instead of being seen becomes U+FFFD.
+
+    Line ends and tabs stay; control characters and those that turn the direction of writing do not.
+    """
+    return _ACTING.sub("\ufffd", text)
 
 
 def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
@@ -44,4 +53,4 @@ def fenced(text: str) -> str:
     """Text as a code block that nothing in it can end."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{text.rstrip()}\n{fence}"
+    return f"{fence}\n{visible(text.rstrip())}\n{fence}"

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from jinja2 import TemplateSyntaxError, nodes
 
 from cortex_distill.errors import ConfigError
+from cortex_distill.markup import visible
 from cortex_distill.sandbox import FAILURES, SANDBOX
 from cortex_distill.sql import Sql, bind, call
 
@@ -60,7 +61,7 @@ class TemplateFailure(ConfigError):
         self.line, self.what = line, what
 
     def __str__(self) -> str:
-        return f"template line {self.line}: {self.what}"
+        return visible(f"template line {self.line}: {self.what}")
 
 
 def problems(template: str, place: Place) -> list[tuple[int, str]]:

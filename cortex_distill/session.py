@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cortex_distill.markup import visible
 from cortex_distill.sql import Sql
 from cortex_distill.transient import is_transient_text
 
@@ -24,6 +25,9 @@ class SqlError(Exception):
         super().__init__(message)
         self.code = code
         self.transient = code == SESSION_GONE or is_transient_text(message)
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 def local_folder() -> Path:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated, not_cortex
 from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
+from cortex_distill.lost_replies import Lost
 from cortex_distill.prices import credits
 from cortex_distill.scores import ROLES, SETS, Score
 from cortex_distill.standings import Standing
@@ -79,6 +80,7 @@ class Summary(NamedTuple):
     earlier: Sequence[Standing] = ()  # other runs of the experiment, newest first
     constrained: Sequence[str] = ()  # variants that can only answer with a category
     review: str = ""  # one sentence about what a person made of the tickets; '' if no review was wanted
+    lost: Sequence[Lost] = ()  # replies that could not be used, by reason
 
     @property
     def calls_made(self) -> int:

@@ -10,6 +10,8 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from cortex_distill.raw_data import is_secret
+
 if TYPE_CHECKING:
     from cortex_distill.load import Experiment
     from cortex_distill.summary import Summary
@@ -22,8 +24,9 @@ def run_name() -> str:
 
 
 def tried(parameters: Mapping[str, Any]) -> str:
-    """`support_tickets judge.thresholds.valid=5`."""
-    special = [f"{key}={value}" for key, value in (parameters.get("overrides") or {}).items()]
+    """`support_tickets judge.thresholds.valid=5`; what sounds like a secret is refused later, and not said here."""
+    given = (parameters.get("overrides") or {}).items()
+    special = [f"{key}={'…' if is_secret(key.split('.')[-1]) else value}" for key, value in given]
     return " ".join([Path(parameters["config"]).stem, ", ".join(special)]).strip()
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from cortex_distill.errors import StepError
+from cortex_distill.markup import visible
 from cortex_distill.metrics import figure
 from cortex_distill.programs import typed
 from cortex_distill.session import execute
@@ -24,7 +26,16 @@ if TYPE_CHECKING:
     from cortex_distill.summary import Summary
     from flows.models import Tried
 
-console = Console(width=None if sys.stdout.isatty() else 120)
+
+class Screen(Console):
+    """A console on which text from tickets, models and files is seen, and cannot move the cursor or set a title."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(visible(part.text), part.style)
+
+
+console = Screen(width=None if sys.stdout.isatty() else 120)
 _NEXT = {
     ("distill", "show"): "every run in EXPERIMENTS",
     ("prefect", "server start"): "then http://127.0.0.1:4200/v2/artifacts: the report",
@@ -58,7 +69,7 @@ def show_summary(summary: Summary) -> None:
 
 def plain(title: str, columns: list[tuple[str, str]]) -> Table:
     """A table without lines around it; columns as (name, `right` or anything else)."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for name, side in columns:
         table.add_column(name, justify="right" if side == "right" else "left", no_wrap=side == "right")
     return table

@@ -14,11 +14,11 @@ from prefect import task
 
 from cortex_distill.ledger import Asked
 from cortex_distill.prompts import to_sql
-from cortex_distill.replies import first_object_sql
+from cortex_distill.ratings import ratings_sql, score
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.verdicts import SIGNIFICANT, Pair, p_text, verdicts
-from tasks.judge import COLUMNS, rating_ask, score
+from tasks.judge import COLUMNS, rating_ask
 from tasks.step import ON_CORTEX, progress
 
 
@@ -30,6 +30,7 @@ class JudgeCheck(NamedTuple):
     own: int  # reached every threshold under the category that people gave them
     other: int  # reached every threshold under another one
     p_value: float  # exact McNemar over the pairs
+    unreadable: int = 0  # ratings that could not be read; they keep nothing
 
     @property
     def can_tell(self) -> bool:
@@ -40,9 +41,10 @@ class JudgeCheck(NamedTuple):
     def text(self) -> str:
         """One sentence with the counts."""
         verdict = "it can tell" if self.can_tell else "it is not shown to tell right from wrong"
+        lost = f"; {self.unreadable} of its {2 * self.rows} ratings could not be read" if self.unreadable else ""
         return (
             f"of {self.rows} labelled requests the judge keeps {self.own} under their own category and {self.other}"
-            f" under another one (exact McNemar p {p_text(self.p_value)}): {verdict}"
+            f" under another one (exact McNemar p {p_text(self.p_value)}): {verdict}{lost}"
         )
 
 
@@ -56,8 +58,10 @@ def check_judge(run: Run) -> JudgeCheck | None:
         asked = run.ask(rating_ask(run, "check", prompts_sql(run)), report)
     count = count_sql(asked.replies, config.thresholds)
     both, own, other, neither = map(int, run.sql(count.text, *count.binds)[0])
+    rated = ratings_sql(asked.replies, config.thresholds)
+    unreadable = run.count(f"SELECT COUNT(unreadable) FROM ({rated.text})", *rated.binds)
     [verdict] = verdicts([Pair("own", "other", both, own, other, neither)])
-    return JudgeCheck(asked, verdict.rows, both + own, both + other, verdict.p_value)
+    return JudgeCheck(asked, verdict.rows, both + own, both + other, verdict.p_value, unreadable)
 
 
 def prompts_sql(run: Run) -> Sql:
@@ -89,7 +93,7 @@ def rows_sql() -> str:
 
 def count_sql(replies: str, thresholds: Mapping[str, float]) -> Sql:
     """Requests kept under both categories, only under their own, only under another, under none."""
-    rating = first_object_sql("reply")
+    rated = ratings_sql(replies, thresholds)
     reached = " AND ".join(f"{score(name)} >= ?" for name in thresholds)
     return Sql(
         f"""SELECT COUNT_IF(own AND other), COUNT_IF(own AND NOT other), COUNT_IF(other AND NOT own),
@@ -97,9 +101,8 @@ def count_sql(replies: str, thresholds: Mapping[str, float]) -> Sql:
         FROM (
             SELECT BOOLOR_AGG(STARTSWITH(row_key, 'own ') AND kept) AS own,
                 BOOLOR_AGG(STARTSWITH(row_key, 'other ') AND kept) AS other
-            FROM (SELECT row_key, COALESCE({reached}, FALSE) AS kept
-                FROM (SELECT row_key, {rating.text} AS rating FROM {replies}))
+            FROM (SELECT row_key, COALESCE({reached}, FALSE) AS kept FROM ({rated.text}))
             GROUP BY SPLIT_PART(row_key, ' ', 2)
         )""",
-        (*thresholds.values(), *rating.binds),
+        (*thresholds.values(), *rated.binds),
     )

@@ -15,7 +15,7 @@ from prefect import task
 
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.prompts import to_sql
-from cortex_distill.replies import first_object_sql, normal_sql, object_schema
+from cortex_distill.replies import normal_sql, object_schema, only_object_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from tasks.step import ON_CORTEX, progress
@@ -98,7 +98,7 @@ def in_turn(examples: Mapping[str, Sequence[dict[str, str]]]) -> list[dict[str, 
 
 def insert_sql(run_id: str, arm: Arm, replies: str) -> Sql:
     """Compare in normal form: case, blanks, quotes and punctuation around the label do not count."""
-    rows, label = rows_sql(run_id), first_object_sql("r.reply")
+    rows, label = rows_sql(run_id), only_object_sql("r.reply")
     if arm.constrained:
         said = normal_sql(f"COALESCE({label.text}:category::STRING, r.reply, '')")
         said = Sql(said.text, (*label.binds, *said.binds))

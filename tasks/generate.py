@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import ceil
 from typing import Any, NamedTuple
 
 from prefect import task
 
-from cortex_distill.errors import StepError
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.load import Experiment
+from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_tickets_sql
 from cortex_distill.prompts import render
-from cortex_distill.replies import normal_sql, object_schema, objects_sql
+from cortex_distill.replies import normal_sql, object_schema, objects_sql, text_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.upload import upload
@@ -42,6 +42,7 @@ class Generated(NamedTuple):
     unreadable: int  # replies without a single ticket in them
     written: int  # tickets read from the replies
     duplicates: int  # of those, repeats of another request
+    lost: Sequence[Lost] = ()  # replies with less tickets than they name, by reason
 
 
 class GenerationCall(NamedTuple):
@@ -86,14 +87,17 @@ def _count(run: Run, asked: Asked) -> Generated:
     written, duplicates, useful = run.sql(
         "SELECT COUNT(*), COUNT(duplicate_of), COUNT(DISTINCT completion_key) FROM TICKETS WHERE run_id = ?", run.id
     )[0]
-    if not written:
-        error = run.sql(f"SELECT COALESCE(MIN(error), MIN(reply)) FROM {asked.replies}")[0][0]
-        raise StepError(
-            f"generate: {asked.rows} replies of {asked.model} held no ticket; one reads {str(error)[:300]!r};"
-            " generate.prompt must ask for JSON with scenario and request"
-        )
+    read = Sql("SELECT completion_key FROM TICKETS WHERE run_id = ?", (run.id,))
+    rows = run.query(by_reason_sql(unread_tickets_sql(asked.replies, read)))
+    lost = lost_in("generate", asked.model, rows)
+    need(
+        f"generate: {written} tickets in {asked.rows} replies of {asked.model}",
+        {"written by the teacher": int(written)},
+        lost,
+        "generate.prompt must ask for JSON with scenario and request",
+    )
     wanted = run.config.generate.per_category * len(run.config.categories)
-    return Generated(wanted, asked, asked.rows - int(useful), int(written), int(duplicates))
+    return Generated(wanted, asked, asked.rows - int(useful), int(written), int(duplicates), lost)
 
 
 def generation_calls(experiment: Experiment) -> Iterator[GenerationCall]:
@@ -127,18 +131,14 @@ def _examples(experiment: Experiment, category: str, number: int) -> list[dict[s
 
 
 def insert_sql(run_id: str, plan: str, replies: str) -> Sql:
-    """One ticket per JSON object with a request in it; its id says which reply it stands in, and where."""
-    objects = objects_sql("r.reply")
+    """One ticket per JSON object with a request that is a text; its id says which reply it stands in, and where."""
+    tickets = objects_sql(replies, Sql(f"{text_sql('request')} IS NOT NULL"))
     return Sql(
         f"""INSERT INTO TICKETS (run_id, ticket_id, category, scenario, request, attributes, completion_key)
-        SELECT ?, LEFT(completion_key, 16) || '-' || position, category, ticket:scenario::STRING,
-            TRIM(ticket:request::STRING), PARSE_JSON(attributes), completion_key
-        FROM (
-            SELECT p.category, p.attributes, r.completion_key, o.index::STRING AS position,
-                TRY_PARSE_JSON(o.value::STRING) AS ticket
-            FROM {plan} p JOIN {replies} r ON r.row_key = p.row_key, LATERAL FLATTEN(input => {objects.text}) o
-        ) WHERE TRIM(COALESCE(ticket:request::STRING, '')) <> ''""",
-        (run_id, *objects.binds),
+        SELECT ?, LEFT(o.completion_key, 16) || '-' || o.position, p.category, {text_sql("scenario", "o.entry")},
+            {text_sql("request", "o.entry")}, PARSE_JSON(p.attributes), o.completion_key
+        FROM {plan} p JOIN ({tickets.text}) o ON o.row_key = p.row_key""",
+        (run_id, *tickets.binds),
     )
 
 

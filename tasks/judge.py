@@ -7,17 +7,18 @@ Out:  TICKETS.rating, judge_key, kept, dropped_because
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from prefect import task
 
-from cortex_distill.errors import StepError
 from cortex_distill.ledger import Ask, Asked
+from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_ratings_sql
 from cortex_distill.prompts import to_sql
-from cortex_distill.replies import first_object_sql, object_schema
+from cortex_distill.ratings import given, ratings_sql, score
+from cortex_distill.replies import object_schema
 from cortex_distill.run import Run
-from cortex_distill.sql import Sql, join, literal
+from cortex_distill.sql import Sql, join
 from tasks.step import ON_CORTEX, progress
 
 COLUMNS = {name: f"t.{name}" for name in ("category", "scenario", "request")} | {"definition": "c.definition"}
@@ -31,6 +32,7 @@ class Judged(NamedTuple):
     unreadable: int  # replies without all ratings: their tickets are dropped and counted, never scored 0
     below: int  # tickets under a threshold
     kept: int
+    lost: Sequence[Lost] = ()  # the unreadable ones, by reason
 
 
 @task(name="judge", **ON_CORTEX)
@@ -54,18 +56,22 @@ def rating_ask(run: Run, step: str, rows: Sql) -> Ask:
 
 def _count(run: Run, asked: Asked) -> Judged:
     unreadable, below, kept = run.sql(
-        """SELECT COUNT_IF(dropped_because = ?), COUNT_IF(dropped_because LIKE 'judge: % < %'), COUNT_IF(kept)
+        """SELECT COUNT_IF(STARTSWITH(dropped_because, ?)), COUNT_IF(dropped_because LIKE 'judge: % < %'),
+            COUNT_IF(kept)
         FROM TICKETS WHERE run_id = ?""",
         UNREADABLE,
         run.id,
     )[0]
-    if not kept:
-        thresholds = ", ".join(f"{name}: {bar:g}" for name, bar in run.config.judge.thresholds.items())
-        raise StepError(
-            f"judge: kept 0 of {asked.rows} tickets ({below} below a threshold, {unreadable} ratings unreadable);"
-            f" lower judge.thresholds (now {thresholds}) or read column rating of TICKETS where run_id = '{run.id}'"
-        )
-    return Judged(asked, int(unreadable), int(below), int(kept))
+    rows = run.query(by_reason_sql(unread_ratings_sql(asked.replies, run.id, UNREADABLE)))
+    lost = lost_in("judge", asked.model, rows)
+    thresholds = ", ".join(f"{name}: {bar:g}" for name, bar in run.config.judge.thresholds.items())
+    need(
+        f"judge: kept {kept} of {asked.rows} tickets ({below} below a threshold, {unreadable} ratings unreadable)",
+        {"kept by the judge": int(kept)},
+        lost,
+        f"lower judge.thresholds (now {thresholds}) or read column rating of TICKETS where run_id = '{run.id}'",
+    )
+    return Judged(asked, int(unreadable), int(below), int(kept), lost)
 
 
 def prompts_sql(run: Run) -> Sql:
@@ -86,14 +92,14 @@ def rating_schema(criteria: Iterable[str]) -> dict[str, object]:
 
 
 def rate_sql(run_id: str, replies: str, criteria: Iterable[str]) -> Sql:
-    """Store each rating as it was given; a reply that lacks one or is out of 1 to 5 leaves NULL."""
-    rating = first_object_sql("r.reply")
-    readable = " AND ".join(f"{score(name, 'rated.rating')} BETWEEN 1 AND 5" for name in criteria)
+    """Store each rating as it was given; where it cannot be read NULL, and why in dropped_because."""
+    rated = ratings_sql(replies, criteria)
     return Sql(
-        f"""UPDATE TICKETS SET judge_key = rated.completion_key, rating = IFF({readable}, rated.rating, NULL)
-        FROM (SELECT r.row_key, r.completion_key, {rating.text} AS rating FROM {replies} r) rated
+        f"""UPDATE TICKETS SET judge_key = rated.completion_key, rating = rated.rating,
+            dropped_because = IFF(rated.unreadable IS NULL, NULL, CONCAT(?, ': ', rated.unreadable))
+        FROM ({rated.text}) rated
         WHERE TICKETS.run_id = ? AND TICKETS.ticket_id = rated.row_key""",
-        (*rating.binds, run_id),
+        (UNREADABLE, *rated.binds, run_id),
     )
 
 
@@ -104,19 +110,9 @@ def keep_sql(run_id: str, thresholds: Mapping[str, float]) -> Sql:
         for name, bar in thresholds.items()
     ]
     reason = join(misses, " ")
-    case = f"CASE WHEN rating IS NULL THEN ? {reason.text} END"
+    case = f"CASE WHEN rating IS NULL THEN COALESCE(dropped_because, ?) {reason.text} END"
     return Sql(
         f"""UPDATE TICKETS SET dropped_because = {case}, kept = ({case}) IS NULL
         WHERE run_id = ? AND duplicate_of IS NULL""",
         (UNREADABLE, *reason.binds, UNREADABLE, *reason.binds, run_id),
     )
-
-
-def score(criterion: str, rating: str = "rating") -> str:
-    """One criterion of a rating as a number; NULL if it is missing or no number (`"4"` counts as 4)."""
-    return f"TRY_TO_DOUBLE({given(criterion, rating)})"
-
-
-def given(criterion: str, rating: str = "rating") -> str:
-    """One criterion of a rating as the judge wrote it."""
-    return f"{rating}[{literal(criterion)}]::STRING"

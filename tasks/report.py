@@ -15,6 +15,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from cortex_distill.ledger import REPLY, Asked
+from cortex_distill.lost_replies import lost_answers, lost_answers_sql
 from cortex_distill.markup import escaped
 from cortex_distill.report import key, markdown
 from cortex_distill.run import Run
@@ -78,6 +79,7 @@ def report_run(run: Run, found: Found) -> Summary:
         spent=what_was_spent(run),
         earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
         constrained=list(run.config.evaluate.constrained),
+        lost=[*found.generated.lost, *found.judged.lost, *lost_answers(run.query(lost_answers_sql(run.id)))],
     )
     create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
     log("%s", summary.headline)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from prefect import task
 
 from cortex_distill.config import Split
-from cortex_distill.errors import StepError
+from cortex_distill.lost_replies import need
 from cortex_distill.replies import normal_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
@@ -42,11 +42,13 @@ def split_tickets(run: Run) -> Shares:
         run.id,
     )[0]
     shares = Shares(*map(int, counted))
-    if not shares.train or not shares.validation:
-        raise StepError(
-            f"split: {shares.train} tickets to train on and {shares.validation} to validate on are too few;"
-            " raise generate.per_category or lower judge.thresholds"
-        )
+    need(
+        f"split: {shares.train} tickets to train on and {shares.validation} to validate on"
+        f" ({shares.in_holdout} dropped, because they are also in the holdout)",
+        {"to train on": shares.train, "to validate on": shares.validation},
+        (),
+        "raise generate.per_category or lower judge.thresholds",
+    )
     return shares
 
 

@@ -100,7 +100,7 @@ def test_every_experiment_in_configs_loads(path):
         ("{teacher: big, judge: big, student: small}", "[big]", "x.yaml:6: models: should be a mapping of keys, got a list; who plays which role"),
         ("train: 0.8", "train: 0.7", "x.yaml:15: split: the shares should add up to 1, got 0.9; write train: 0.8"),
         ("train: 0.8", "train: 0", "x.yaml:15: split.train: should be above 0, got 0; share that the student is trained on (above 0, at most 1)"),
-        ("Lost phone:", "roaming  FEES:", "x.yaml:5: categories.roaming  FEES: is the same label as 'Roaming fees' but for case and blanks; rename or drop one"),
+        ("Lost phone:", "roaming  FEES:", "x.yaml:5: categories.roaming  FEES: is the same label as 'Roaming fees' but for case, blanks and marks around it; rename or drop one"),
         ("Lost phone:", "'':", "x.yaml:5: categories.: a label is blank; write its name"),
         ("Lost phone:", "' Lost phone':", "x.yaml:5: categories. Lost phone: label ' Lost phone' starts or ends with a blank; write 'Lost phone'"),
         ("Lost phone:", '"Lost\\nphone":', "x.yaml:5: categories.Lost phone: a label holds line breaks or control characters (U+000A); take them out"),
@@ -237,7 +237,7 @@ def test_labels_alike_are_found_beside_other_mistakes():
 def test_the_line_of_a_label_in_a_list_is_its_own():
     text = instead("  Roaming fees: charges abroad\n  Lost phone: a phone that was lost", "- a\n- b\n- A\n- 1")
     assert refused(text) == [
-        "x.yaml:6: categories.2: is the same label as 'a' but for case and blanks; rename or drop one",
+        "x.yaml:6: categories.2: is the same label as 'a' but for case, blanks and marks around it; rename or drop one",
         "x.yaml:7: categories.3: should be text, got 1; quote it",
     ]
 

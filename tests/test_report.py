@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from cortex_distill.ledger import Asked
+from cortex_distill.lost_replies import Lost
 from cortex_distill.markup import escaped
 from cortex_distill.prompt_diff import differences, prompts_markdown
 from cortex_distill.report import arms, key, markdown, results, verdicts
@@ -152,6 +153,13 @@ def test_a_run_that_called_nobody_has_no_table_of_calls():
     assert "tokens in" not in said
 
 
+def test_lost_replies_are_shown_by_reason_with_an_example():
+    lost = [Lost("teacher", "m", "list_only", "one category among other words", 3, 20, "It is a refund")]
+    said = plain(markdown(summary(lost=lost)))
+    assert "| teacher | m, list_only | one category among other words | It is a refund | 3 | 20 |" in said
+    assert "could not be used" not in page()
+
+
 def test_links_lead_to_the_leaderboard_and_to_the_run_in_the_same_ui():
     assert "[Leaderboard](../key/leaderboard-local) · [this run](../../runs/flow-run/1234)" in page()
 
@@ -194,6 +202,7 @@ def test_hostile_text_becomes_no_markup_wherever_it_stands():
                 spent=calls,
                 judge_check=HOSTILE,
                 training=HOSTILE,
+                lost=[Lost(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1, 2, HOSTILE)],
             )
         )
     )

@@ -50,7 +50,7 @@ def test_the_rows_asked_about_are_as_balanced_as_can_be(checked):
 
 def test_a_kept_pair_is_counted_by_which_of_the_two_was_kept(checked):
     run = checked()
-    run.sql("CREATE OR REPLACE TEMPORARY TABLE REPLIES_x (row_key STRING, reply STRING)")
+    run.sql("CREATE OR REPLACE TEMPORARY TABLE REPLIES_x (row_key STRING, completion_key STRING, reply STRING)")
     good, bad = '{"realistic": 3, "valid": 3}', '{"realistic": 5, "valid": 2}'
     for key, own, other in (
         ("1", good, good),
@@ -59,7 +59,13 @@ def test_a_kept_pair_is_counted_by_which_of_the_two_was_kept(checked):
         ("4", bad, good),
         ("5", bad, bad),
     ):
-        run.sql("INSERT INTO REPLIES_x SELECT ?, ? UNION ALL SELECT ?, ?", f"own {key}", own, f"other {key}", other)
+        run.sql(
+            "INSERT INTO REPLIES_x (row_key, reply) SELECT ?, ? UNION ALL SELECT ?, ?",
+            f"own {key}",
+            own,
+            f"other {key}",
+            other,
+        )
     count = count_sql("REPLIES_x", {"realistic": 3, "valid": 3})
     assert tuple(run.sql(count.text, *count.binds)[0]) == (1, 2, 1, 1)
 

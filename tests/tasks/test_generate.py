@@ -134,7 +134,8 @@ def test_no_ticket_at_all_is_an_error_that_shows_a_reply(connect, make_run):
     run = make_run(session=connect("refusal=1"))
     prepare_tables.fn(run)
     with pytest.raises(
-        StepError, match=r"6 replies of llama3.3-70b held no ticket; one reads '.+'; generate.prompt must"
+        StepError,
+        match=r"0 tickets in 6 replies of llama3.3-70b.* at least 1 written .*; 6 of 6 .+'; generate.prompt must",
     ):
         generate_tickets.fn(run)
 

@@ -47,16 +47,20 @@ def test_a_rating_in_a_fence_or_in_prose_is_read(judged):
 
 
 @pytest.mark.parametrize(
-    "reply",
-    ["", "I cannot rate this.", '{"realistic": 5}', '{"realistic": 5, "valid": "high"}', '{"realistic": 9, "valid": 5}',
-     '{"realistic": 0, "valid": 5}', '{"realistic": 5, "valid": null}', '{"realistic": 5, "val'],
+    ("reply", "why"),
+    [("", "empty"), ("I cannot rate this.", "no JSON object"), ('{"realistic": 5}', "a criterion is missing"),
+     ('{"realistic": 5, "valid": "high"}', "not a number from 1 to 5"),
+     ('{"realistic": 9, "valid": 5}', "not a number from 1 to 5"),
+     ('{"realistic": 0, "valid": 5}', "not a number from 1 to 5"),
+     ('{"realistic": 5, "valid": null}', "a criterion is missing"),
+     ('{"realistic": 5, "val', "a criterion is missing")],
 )  # fmt: skip
-def test_an_unreadable_rating_is_counted_not_zero(judged, reply):
-    assert judged(reply) == [(False, UNREADABLE)]
+def test_an_unreadable_rating_is_counted_not_zero(judged, reply, why):
+    assert judged(reply) == [(False, f"{UNREADABLE}: {why}")]
 
 
 def test_a_failed_call_is_unreadable_too(judged):
-    assert judged(None) == [(False, UNREADABLE)]
+    assert judged(None) == [(False, f"{UNREADABLE}: the call failed")]
 
 
 def with_tickets(run, requests):

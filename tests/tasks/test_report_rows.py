@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from cortex_distill.lost_replies import Lost, lost_answers, lost_answers_sql
 from cortex_distill.summary import Spent
 from cortex_distill.tables import create_sql
+from tasks.prepare import prepare_tables
 from tasks.report import what_was_spent, worst_mistakes
 
 
@@ -62,4 +64,28 @@ def test_the_run_pays_for_its_own_calls_those_that_failed_included(run):
     assert what_was_spent(run) == [
         Spent("judge", "m", "simulated:small", 3, 1, 30, 2),
         Spent("evaluate", "m", "simulated:small", 1, 0, 10, 1),
+    ]
+
+
+def test_lost_answers_are_counted_by_arm_and_by_what_they_hold(run):
+    prepare_tables.fn(run)
+    for key, response, unanswered in (
+        ("1", "It is a refund", False),
+        ("2", "surely a Refund", False),
+        ("3", "Refund or wrong size", False),
+        ("4", "", True),
+        ("5", None, True),
+    ):
+        predict(run, key, "teacher", "a", False, prediction=None)
+        run.sql(
+            "UPDATE PREDICTIONS SET model = 'm', response = ?, error = 'refused', off_list = ?, unanswered = ?"
+            " WHERE row_key = ?",
+            *(response, not unanswered, unanswered, key),
+        )
+    predict(run, "6", "tuned student", "tuned", True)
+    assert lost_answers(run.query(lost_answers_sql(run.id))) == [
+        Lost("teacher", "m", "a", "one category among other words", 2, 5, "It is a refund"),
+        Lost("teacher", "m", "a", "empty", 1, 5, ""),
+        Lost("teacher", "m", "a", "several categories", 1, 5, "Refund or wrong size"),
+        Lost("teacher", "m", "a", "the call failed", 1, 5, "refused"),
     ]
