@@ -3,9 +3,8 @@
 from itertools import pairwise
 
 import pytest
-import stamina
 
-from cortex_distill import ledger
+from cortex_distill import ledger, pace
 from cortex_distill.errors import SetupError
 from cortex_distill.ledger import Ask
 from cortex_distill.session import SESSION_GONE, SqlError, execute
@@ -16,9 +15,11 @@ PROMPT = "Categories:\nRefund\nWrong size\nAnswer with the category only.\nreque
 
 
 @pytest.fixture(autouse=True)
-def no_waiting():
-    with stamina.set_testing(True, attempts=ledger.ATTEMPTS):
-        yield
+def rests(monkeypatch):
+    """Nobody waits; the seconds that would have been waited."""
+    seconds = []
+    monkeypatch.setattr(pace, "sleep", seconds.append)
+    return seconds
 
 
 @pytest.fixture
@@ -27,7 +28,8 @@ def ask(session):
 
 
 def asker(session):
-    execute(session, Sql(create_sql("COMPLETIONS")))
+    for table in ("COMPLETIONS", "CLAIMS", "FINE_TUNES"):
+        execute(session, Sql(create_sql(table)))
 
     def ask_for(requests, *, reports=None, **changes):
         values = ", ".join(["(?, ?)"] * len(requests))
