@@ -5,7 +5,7 @@
 
 The real flow runs on the local engine; teacher and judge are models behind an OpenAI-compatible server that counts
 what it is asked, so that "paid again" is what a provider would bill, not what the ledger believes. A run is killed
-four or five times: its client, its worker and client at once, its worker alone, or the engine, each at a random
+eight to ten times: its client, its worker and client at once, its worker alone, or the engine, each at a random
 moment of a random stage. Then the same command runs again, or the same flow run is retried, until it has ended, and
 all of its tables are compared with those of a run that nobody disturbed (chaos_tables.py says what may differ).
 Ends with status 1 if a table differs, a training was started twice, or more was paid again than was in flight.
@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -41,8 +42,8 @@ ROWS_PER_STATEMENT = 6  # several statements for each step, so that kills fall b
 LATENCY = 0.03  # seconds a call
 VICTIMS = {"client": 0.35, "engine": 0.35, "worker and client": 0.2, "worker": 0.1}
 PATIENCE = 240.0  # seconds until a stage that does not come is a failure
-WORKER_RUNS = 3  # every third run is a worker's
-ATTEMPTS = 15  # of one run that is killed five times at most; more means that it cannot go on
+WORKER_RUNS = 4  # every fourth run is a worker's
+ATTEMPTS = 25  # of one run that is killed ten times at most; more means that it cannot go on
 
 
 class Chaos:
@@ -160,7 +161,9 @@ def _served(folder: Path) -> Iterator[Server]:
         server.behave = lambda body, number: Reply(completion(simulated(body), body), seconds=LATENCY)
         (folder / "local.toml").write_text(ROUTES.format(url=server.base_url), encoding="utf-8")
         (folder / "rows.csv").write_text(HOLDOUT, encoding="utf-8")
-        (folder / "shoes.yaml").write_text(f"{SMALL}holdout: {{file: rows.csv}}\n", encoding="utf-8")
+        data = yaml.safe_load(SMALL) | {"holdout": {"file": "rows.csv"}}
+        del data["prompts"]["with_definitions"]
+        (folder / "shoes.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
         yield server
 
 
@@ -189,7 +192,8 @@ def _report(chaos: Chaos, kills: int, seconds: float) -> list[str]:
 @click.argument("given", nargs=-1)
 @click.option("--kills", default=100, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-def main(role: str, given: tuple[str, ...], kills: int, seed: int) -> None:
+@click.option("--minutes", default=120.0, show_default=True, help="no new run begins after that")
+def main(role: str, given: tuple[str, ...], kills: int, seed: int, minutes: float) -> None:
     """Kill, go on, compare."""
     if role == "run":
         return note_stages(given)
@@ -198,17 +202,20 @@ def main(role: str, given: tuple[str, ...], kills: int, seed: int) -> None:
     dice, started = random.Random(seed), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="chaos") as name, _served(Path(name)) as server:
         folder = Path(name)
-        os.environ |= {"DISTILL_IN_PROCESS": "0", "DISTILL_ROWS_PER_STATEMENT": str(ROWS_PER_STATEMENT)}
+        os.environ |= {
+            "DISTILL_IN_PROCESS": "0",
+            "DISTILL_ROWS_PER_STATEMENT": str(ROWS_PER_STATEMENT),
+            "DISTILL_ENGINE_IDLE": "60",
+        }
         chaos = Chaos(folder, server, dice)
         with Retry.prefect(folder) as worker:
             chaos.nursery = Nursery()
             chaos.first(chaos._place("undisturbed"))
             done = number = 0
-            while done < kills:
+            while done < kills and time.monotonic() - started < 60 * minutes:
                 number += 1
-                done += chaos.disturbed(
-                    number, min(dice.choice((4, 5)), kills - done), worker if number % WORKER_RUNS == 1 else None
-                )
+                way = worker if number % WORKER_RUNS == 1 else None
+                done += chaos.disturbed(number, min(dice.choice((8, 9, 10)), kills - done), way)
             chaos.nursery.close()
         problems = _report(chaos, done, time.monotonic() - started)
     for problem in problems:

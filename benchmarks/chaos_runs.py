@@ -68,20 +68,21 @@ class Notes(NamedTuple):
         return [line for line in self._lines() if line[1] in ("pid", "stage")]
 
 
-class _Noting(logging.Handler):
-    """Notes each task that ends well."""
+class _Noting(logging.Filter):
+    """Notes each task that ends well. A filter, since Prefect sets up its loggers' handlers again later."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file, self.known = file, False
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         run = getattr(record, "flow_run_id", None)
         if run and not self.known:
             self.known = True
             self.note("run", run)
         if record.name == "prefect.task_runs" and record.getMessage().startswith("Finished in state Completed"):
             self.note("stage", record.task_run_name.rsplit("-", 1)[0])
+        return True
 
     def note(self, kind: str, text: object) -> None:
         with self.file.open("a", encoding="utf-8") as notes:
@@ -107,8 +108,7 @@ def note_stages(given: tuple[str, ...]) -> None:
 
 def _listen(noting: _Noting) -> None:
     for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addHandler(noting)
-        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).addFilter(noting)
 
 
 def kill(pid: int | None) -> None:
@@ -292,7 +292,7 @@ class Retry:
             state = prefect.read_flow_run(self.run).state
         if state.is_completed():
             return "ended"
-        return "died" if state.is_final() or (pid is not None and not _lives(pid)) else "runs"
+        return "died" if state.is_final() else "runs"  # a worker that lives says so itself
 
     def kill(self, victim: str) -> None:
         """The flow's process, the worker's, or both."""
@@ -302,7 +302,7 @@ class Retry:
             self.worker = None
         if "client" in victim:
             kill(self.notes.pid())
-            self.gone = True
+        self.gone = victim == "worker and client"  # nobody is left to say that it crashed
         if victim == "worker":
             self._start_worker()
 

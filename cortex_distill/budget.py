@@ -67,22 +67,25 @@ class Spending:
         return tokens * self._rate
 
     def affordable(self, calls: int) -> int | None:
-        """How many of so many calls fit into what is left: at least 1, which `check` may then refuse. None: all."""
+        """How many of so many calls fit into what is left: at least 1, which `allows` may then refuse. None: all."""
         if not self._rate or self._most is None:
             return None
-        left = self._most - self._spent() - self._reserved()
+        left = self._most - self._spent() - sum(self._reserved())
         return max(1, min(calls, int(left / self.per_call()))) if left > 0 else 1
 
-    def check(self) -> None:
-        """Raises BudgetReached if the run's calls so far and those claimed, by whoever works for it, exceed its budget.
+    def allows(self) -> bool:
+        """Whether the run's calls so far, those claimed here, and those claimed by others for the same run fit into its
+        budget. False: only once the others are done can be said what is left. Raises BudgetReached if they do not
+        fit without the others.
 
-        Whoever claims first and checks then cannot pass together with another who does the same.
+        Whoever claims first and asks this then cannot pass together with another who does the same.
         """
         if not self._rate or self._most is None:
-            return
-        spent, reserved = self._spent(), self._reserved()
-        if spent + reserved > self._most:
+            return True
+        (own, others), spent = self._reserved(), self._spent()  # in this order: what was claimed may be spent by now
+        if spent + own > self._most:
             raise BudgetReached(self._stopped(spent))
+        return spent + own + others <= self._most
 
     def _priced(self) -> float:
         """Credits a token; 0 for a model that costs nothing. Raises SetupError if there is no price."""
@@ -103,8 +106,9 @@ class Spending:
         )
         return sum(_credits(self._session, model, served_by, int(tokens or 0)) for model, served_by, tokens in rows)
 
-    def _reserved(self) -> float:
-        return float(execute(self._session, reserved_sql(self._run_id))[0][0])
+    def _reserved(self) -> tuple[float, float]:
+        own, others = execute(self._session, reserved_sql(self._run_id, self._ask_id))[0]
+        return float(own), float(others)
 
     def _stopped(self, spent: float) -> str:
         """What is done and what is missing, by step, and how to go on."""

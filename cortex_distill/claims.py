@@ -57,9 +57,10 @@ def held_sql(ask_id: str) -> Sql:
     )
 
 
-def reserved_sql(run_id: str) -> Sql:
-    """What the calls of a run that are being made now are expected to cost."""
+def reserved_sql(run_id: str, ask_id: str) -> Sql:
+    """What the calls of a run that are being made now are expected to cost: those of this Ask, and those of others."""
     return Sql(
-        f"SELECT COALESCE(SUM(credits), 0) FROM CLAIMS WHERE run_id = ? AND until >= {_NOW}",
-        (run_id,),
+        f"""SELECT COALESCE(SUM(IFF(ask_id = ?, credits, 0)), 0), COALESCE(SUM(IFF(ask_id = ?, 0, credits)), 0)
+        FROM CLAIMS WHERE run_id = ? AND until >= {_NOW}""",
+        (ask_id, ask_id, run_id),
     )

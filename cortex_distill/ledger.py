@@ -8,6 +8,7 @@ statements of a few seconds each (`pace`), so that a crash loses one of them, as
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -155,19 +156,22 @@ class _Asking:
         return any_sent
 
     def _claim(self, low: int, high: int) -> int:
-        """How many of these calls are ours now. Raises BudgetReached if with them the run would spend too much."""
+        """How many of these calls are ours to make now. Raises BudgetReached if the run would spend too much."""
         claim = claim_sql(self.run_id, self.id, low, high, self.spending.per_call(), ANSWERED)
         claimed = sum(int(cell or 0) for cell in execute(self.session, claim)[0])
-        if claimed:
-            self.spending.check()
-        return claimed
+        if not claimed or self.spending.allows():
+            return claimed
+        pace.sleep(random.uniform(FIRST_LOOK, 2 * FIRST_LOOK))  # others of this run make calls; not in step with them
+        return 0
 
     def _send(self, statements: list[tuple[int, int]], sent: int) -> None:
         """Send one group, and let the pace know how it went. Raises SqlError if it is of no use to go on."""
         started = time.monotonic()
         failure = self._run([insert_sql(self.run_id, self.id, self.wanted, *bounds) for bounds in statements])
         made_before, passing_before = self.made, self.passing
-        self.made, self.failed, self.passing = map(int, execute(self.session, failed_sql(self.id))[0])
+        self.made, self.failed, self.passing = (
+            int(cell or 0) for cell in execute(self.session, failed_sql(self.id))[0]
+        )
         refused = self.passing - passing_before
         over = self.made - made_before - refused
         if failure is None and refused <= REFUSED_SHARE * sent:
