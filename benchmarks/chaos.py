@@ -30,7 +30,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.chaos_runs import Command, Notes, Nursery, Place, Retry, kill, note_stages, nursery
+from benchmarks.chaos_runs import Command, Notes, Nursery, Place, Retry, kill, note_stages, nursery, prefect
 from benchmarks.chaos_tables import differences, jobs_started, read_tables
 from cortex_distill.local.service import client, door
 from tests.conftest import SMALL
@@ -42,8 +42,13 @@ ROWS_PER_STATEMENT = 6  # several statements for each step, so that kills fall b
 LATENCY = 0.03  # seconds a call
 VICTIMS = {"client": 0.35, "engine": 0.35, "worker and client": 0.2, "worker": 0.1}
 PATIENCE = 240.0  # seconds until a stage that does not come is a failure
-WORKER_RUNS = 4  # every fourth run is a worker's
 ATTEMPTS = 25  # of one run that is killed ten times at most; more means that it cannot go on
+
+os.environ |= {
+    "DISTILL_IN_PROCESS": "0",  # tests/conftest.py says otherwise, also to the processes of runs
+    "DISTILL_ROWS_PER_STATEMENT": str(ROWS_PER_STATEMENT),
+    "DISTILL_ENGINE_IDLE": "60",
+}
 
 
 class Chaos:
@@ -192,8 +197,9 @@ def _report(chaos: Chaos, kills: int, seconds: float) -> list[str]:
 @click.argument("given", nargs=-1)
 @click.option("--kills", default=100, show_default=True)
 @click.option("--seed", default=1, show_default=True)
+@click.option("--worker-runs", default=4, show_default=True, help="every so manieth run is a worker's; 0: none")
 @click.option("--minutes", default=120.0, show_default=True, help="no new run begins after that")
-def main(role: str, given: tuple[str, ...], kills: int, seed: int, minutes: float) -> None:
+def main(role: str, given: tuple[str, ...], kills: int, seed: int, worker_runs: int, minutes: float) -> None:
     """Kill, go on, compare."""
     if role == "run":
         return note_stages(given)
@@ -202,19 +208,14 @@ def main(role: str, given: tuple[str, ...], kills: int, seed: int, minutes: floa
     dice, started = random.Random(seed), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="chaos") as name, _served(Path(name)) as server:
         folder = Path(name)
-        os.environ |= {
-            "DISTILL_IN_PROCESS": "0",
-            "DISTILL_ROWS_PER_STATEMENT": str(ROWS_PER_STATEMENT),
-            "DISTILL_ENGINE_IDLE": "60",
-        }
         chaos = Chaos(folder, server, dice)
-        with Retry.prefect(folder) as worker:
+        with prefect(folder, with_worker=worker_runs > 0) as worker:
             chaos.nursery = Nursery()
             chaos.first(chaos._place("undisturbed"))
             done = number = 0
             while done < kills and time.monotonic() - started < 60 * minutes:
                 number += 1
-                way = worker if number % WORKER_RUNS == 1 else None
+                way = worker if worker_runs and number % worker_runs == 0 else None
                 done += chaos.disturbed(number, min(dice.choice((8, 9, 10)), kills - done), way)
             chaos.nursery.close()
         problems = _report(chaos, done, time.monotonic() - started)

@@ -229,24 +229,6 @@ class Retry:
         self.worker: subprocess.Popen[bytes] | None = None
         self._start_worker()
 
-    @classmethod
-    @contextmanager
-    def prefect(cls, folder: Path) -> Iterator[Retry]:
-        """A worker, a pool and a deployment on Prefect's server; the server that $PREFECT_API_URL names, else one."""
-        server = None
-        if "PREFECT_API_URL" not in os.environ:
-            server = _start_server(folder)
-        try:
-            retry = cls(folder, _deploy())
-            try:
-                yield retry
-            finally:
-                kill(retry.worker.pid if retry.worker else None)
-        finally:
-            if server is not None:
-                server.terminate()
-                server.wait()
-
     def at(self, place: Place) -> Retry:
         """The same worker for a new run there."""
         self.place, self.run, self.notes = place, None, None
@@ -316,6 +298,21 @@ class Retry:
                 [str(Path(sys.executable).with_name("prefect")), "worker", "start", "--pool", POOL],
                 cwd=ROOT, env=os.environ | {"PREFECT_WORKER_QUERY_SECONDS": "1"}, stdout=log, stderr=log,
             )  # fmt: skip
+
+
+@contextmanager
+def prefect(folder: Path, *, with_worker: bool) -> Iterator[Retry | None]:
+    """Prefect's server, unless $PREFECT_API_URL names one, and on it a pool, a deployment and a worker, if wanted."""
+    server = None if "PREFECT_API_URL" in os.environ else _start_server(folder)
+    retry = Retry(folder, _deploy()) if with_worker else None
+    try:
+        yield retry
+    finally:
+        if retry is not None and retry.worker is not None:
+            kill(retry.worker.pid)
+        if server is not None:
+            server.terminate()
+            server.wait()
 
 
 def _lives(pid: int) -> bool:

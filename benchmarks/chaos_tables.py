@@ -26,14 +26,21 @@ MAY_DIFFER = {
     "flow_run",  # its address
     "description",  # of a job: its id and times; that there is one job, and that it succeeded, is compared
 }
+# The key of a call to the tuned student holds the id of its job: other weights, other answers.
+TUNED = "the tuned student's"
+KEYS = {
+    "PREDICTIONS": f"IFF(role = 'tuned student', '{TUNED}', completion_key)",
+    "COMPLETIONS": f"IFF(model IN (SELECT model FROM PREDICTIONS WHERE role = 'tuned student'), '{TUNED}', key)",
+}
 # Of COMPLETIONS the answers are compared, over all runs of the folder: a killed run's answers serve the next.
-ANSWERS = f"""SELECT DISTINCT key, model, prompt, parameters, response_format, draw, {REPLY} FROM COMPLETIONS c
-    WHERE {REPLY} IS NOT NULL"""
+ANSWERS = f"""SELECT DISTINCT {KEYS["COMPLETIONS"]}, model, prompt, parameters, response_format, draw, {REPLY}
+    FROM COMPLETIONS c WHERE {REPLY} IS NOT NULL"""
 
 
 def _columns(table: str) -> list[str]:
     names = [part.split()[0] for part in TABLES[table].split(",")]
-    return [name for name in names if name not in MAY_DIFFER]
+    keys = {"completion_key": KEYS[table]} if table == "PREDICTIONS" else {}
+    return [keys.get(name, name) for name in names if name not in MAY_DIFFER]
 
 
 def _rows(home: Path, models: str, statements: dict[str, str], *binds: object) -> dict[str, list[tuple[Any, ...]]]:
