@@ -30,7 +30,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.chaos_runs import Command, Notes, Nursery, Place, Retry, kill, note_stages, nursery, prefect
+from benchmarks.chaos_retries import Retry, prefect
+from benchmarks.chaos_runs import Command, Notes, Nursery, Place, kill, note_stages, nursery
 from benchmarks.chaos_tables import differences, jobs_started, read_tables
 from cortex_distill.local.service import client, door
 from tests.conftest import SMALL

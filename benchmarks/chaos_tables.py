@@ -27,7 +27,7 @@ MAY_DIFFER = {
     "description",  # of a job: its id and times; that there is one job, and that it succeeded, is compared
 }
 # The key of a call to the tuned student holds the id of its job: other weights, other answers.
-TUNED = "the tuned student's"
+TUNED = "of the tuned student"
 KEYS = {
     "PREDICTIONS": f"IFF(role = 'tuned student', '{TUNED}', completion_key)",
     "COMPLETIONS": f"IFF(model IN (SELECT model FROM PREDICTIONS WHERE role = 'tuned student'), '{TUNED}', key)",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cortex_distill.asking import Ask
 from cortex_distill.claims import reserved_sql
 from cortex_distill.errors import SetupError, StepError
-from cortex_distill.ledger_sql import ANSWERED, REPLY, Ask
+from cortex_distill.ledger_sql import ANSWERED, REPLY
 from cortex_distill.prices import credits
 from cortex_distill.session import execute, served_as
 from cortex_distill.sql import Sql

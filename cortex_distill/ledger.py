@@ -13,17 +13,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from cortex_distill import pace
+from cortex_distill.asking import Ask, Asked, Progress
 from cortex_distill.budget import Spending
 from cortex_distill.claims import RENEWED, claim_sql, held_sql, release_sql, renew_sql
 from cortex_distill.errors import SetupError
 from cortex_distill.ledger_sql import (
     ANSWERED,
     REPLY,
-    Ask,
     asked_sql,
     counts_sql,
     failed_sql,
@@ -42,32 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["REPLY", "Ask", "Asked", "Progress", "ask"]
 
 FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0  # seconds between two looks at calls that others are making
-
-
-class Asked(NamedTuple):
-    """What came of an Ask. `replies` names a temporary table of the session:
-    row_key, completion_key, reply, error, served_by, prompt_tokens, completion_tokens; one row per row asked."""
-
-    step: str
-    model: str
-    rows: int
-    made: int
-    failed: int
-    prompt_tokens: int
-    completion_tokens: int
-    seconds: float
-    replies: str
-
-
-class Progress(NamedTuple):
-    """How far an Ask is: calls to make, made, and of those failed."""
-
-    step: str
-    model: str
-    calls: int
-    done: int
-    failed: int
-    seconds: float
 
 
 def ask(

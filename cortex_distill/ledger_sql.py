@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
 
+from cortex_distill.asking import Ask
 from cortex_distill.sql import Sql, identifier, literal, object_literal
 from cortex_distill.transient import is_transient_sql
 
@@ -13,19 +12,6 @@ from cortex_distill.transient import is_transient_sql
 # The casts turn JSON's null into SQL's NULL.
 REPLY = "COALESCE(c.answer:value:choices[0]:messages::STRING, c.answer:value:structured_output[0]:raw_message::STRING)"
 ANSWERED = f"{REPLY} IS NOT NULL"
-
-
-class Ask(NamedTuple):
-    """What a step wants to know of one model."""
-
-    step: str
-    rows: Sql
-    """A SELECT of row_key (unique), prompt and draw (0, or the number of the draw)."""
-    model: str
-    parameters: Mapping[str, Any]
-    """`temperature`, `top_p`, `max_tokens`."""
-    schema: Mapping[str, Any] | None = None
-    """JSON schema of the reply; None for free text."""
 
 
 def identity(who: str, wanted: Ask) -> str:

@@ -5,7 +5,8 @@ import json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cortex_distill.ledger_sql import Ask, asked_sql, identity
+from cortex_distill.asking import Ask
+from cortex_distill.ledger_sql import asked_sql, identity
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 
