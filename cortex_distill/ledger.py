@@ -25,13 +25,15 @@ from cortex_distill.ledger_sql import (
     ANSWERED,
     REPLY,
     asked_sql,
+    call_keys,
     counts_sql,
     failed_sql,
     insert_sql,
+    keyed_sql,
     pending_sql,
     replies_sql,
 )
-from cortex_distill.pace import REFUSED_SHARE, Pace
+from cortex_distill.pace import FIRST_STATEMENT, REFUSED_SHARE, Pace
 from cortex_distill.session import SESSION_GONE, SqlError, execute, who_answers
 from cortex_distill.sql import Sql
 from cortex_distill.transient import TOO_LONG
@@ -39,7 +41,10 @@ from cortex_distill.transient import TOO_LONG
 if TYPE_CHECKING:
     from cortex_distill.session import Session
 
-__all__ = ["REPLY", "Ask", "Asked", "Progress", "ask"]
+__all__ = [
+    "FIRST_STATEMENT", "REPLY", "Ask", "Asked", "Progress", "ask", "asked_sql", "call_keys", "insert_sql", "keyed_sql",
+    "pending_sql", "replies_sql",
+]  # fmt: skip  # what a plan of calls needs, beside the ledger's own
 
 FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0  # seconds between two looks at calls that others are making
 

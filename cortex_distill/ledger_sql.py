@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 
 from cortex_distill.asking import Ask
 from cortex_distill.sql import Sql, identifier, literal, object_literal
@@ -23,12 +25,23 @@ def identity(who: str, wanted: Ask) -> str:
 
 def asked_sql(ask_id: str, wanted: Ask, who: str) -> Sql:
     """Every row that is asked, with the key of its call."""
+    rows = keyed_sql(wanted, who)
+    return Sql(f"CREATE OR REPLACE TEMPORARY TABLE ASKED_{ask_id} AS {rows.text}", rows.binds)
+
+
+def keyed_sql(wanted: Ask, who: str) -> Sql:
+    """The rows of an Ask with the keys of their calls: row_key, prompt, draw, key. `who` is `who_answers`."""
     return Sql(
-        f"""CREATE OR REPLACE TEMPORARY TABLE ASKED_{ask_id} AS
-        SELECT row_key, prompt, draw, SHA2(CONCAT(?, draw::STRING, ' ', prompt), 256) AS key
+        f"""SELECT row_key, prompt, draw, SHA2(CONCAT(?, draw::STRING, ' ', prompt), 256) AS key
         FROM ({wanted.rows.text})""",
         (identity(who, wanted), *wanted.rows.binds),
     )
+
+
+def call_keys(wanted: Ask, who: str, prompts: Iterable[tuple[str, int]]) -> list[str]:
+    """The same keys for prompts that this process holds, each with its draw."""
+    head = identity(who, wanted)
+    return [hashlib.sha256(f"{head}{draw} {prompt}".encode()).hexdigest() for prompt, draw in prompts]
 
 
 def pending_sql(ask_id: str) -> Sql:

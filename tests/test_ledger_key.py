@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_distill.asking import Ask
-from cortex_distill.ledger_sql import asked_sql, identity
+from cortex_distill.ledger_sql import asked_sql, call_keys, identity
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 
@@ -29,14 +29,18 @@ def same(call):
 def keys_of(session, calls):
     """Their keys, by the ledger's own expression, all in one statement."""
     pieces, binds = [], []
+    computed = []
     for place, (who, model, parameters, schema, draw, prompt) in enumerate(calls):
         wanted = Ask("evaluate", Sql("asked"), model, parameters, schema)
         text = asked_sql("x", wanted, who).text
+        computed += call_keys(wanted, who, [(prompt, draw)])
         expression = text[text.index("SHA2(") : text.index(" AS key")]
         pieces.append(f"SELECT ? AS place, {expression} AS key FROM (SELECT ? AS draw, ?::STRING AS prompt)")
         binds += [place, identity(who, wanted), draw, prompt]
     rows = execute(session, Sql(f"SELECT key FROM ({' UNION ALL '.join(pieces)}) ORDER BY place", tuple(binds)))
-    return [row[0] for row in rows]
+    keys = [row[0] for row in rows]
+    assert keys == computed  # a plan computes them here
+    return keys
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
