@@ -16,7 +16,10 @@ def test_a_run_that_its_budget_stops_goes_on_with_a_larger_one_and_pays_nothing_
     monkeypatch.setenv("DISTILL_MODELS", "simulated")
     monkeypatch.setenv("DISTILL_HOME", str(home))
     monkeypatch.setattr(budget, "credits", lambda model, served_by, tokens: tokens * PRICE / 1_000_000)
-    distill, config = flow(), str(write({"budget": {"max_credits": 5}}))
+    distill, config = (
+        flow(),
+        str(write({"budget": {"max_credits": 2}, "generate.max_tokens": 500, "judge.max_tokens": 60})),
+    )
 
     def number(text):
         session = open_session("local", home=home)
@@ -26,10 +29,10 @@ def test_a_run_that_its_budget_stops_goes_on_with_a_larger_one_and_pays_nothing_
             session.close()
 
     tokens = "SELECT SUM(answer:value:usage:total_tokens::NUMBER) FROM COMPLETIONS"
-    with pytest.raises(BudgetReached, match=r"of 5 credits are spent by this run.*\n.*missing") as stop:
+    with pytest.raises(BudgetReached, match=r"of 2 credits are spent by this run.*\n.*missing") as stop:
         distill(config)
     assert "before it: generate 6 calls" in str(stop.value)
-    assert 2.5 < number(tokens) * PRICE / 1_000_000 <= 5
+    assert 1 < number(tokens) * PRICE / 1_000_000 <= 2
 
     kept = number("SELECT COUNT(*) FROM COMPLETIONS")
     summary = distill(config, overrides={"budget.max_credits": 1000})
