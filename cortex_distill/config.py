@@ -118,6 +118,12 @@ class Promote(Strict):
     )
 
 
+class Budget(Strict):
+    """What a run may spend; it stops before the batch of calls that would exceed it, and keeps what is answered."""
+
+    max_credits: float = Field(gt=0, description="credits for the model calls of one run, by the price list (above 0)")
+
+
 class Split(Strict):
     """Shares of the kept tickets; together they are 1."""
 
@@ -194,6 +200,9 @@ class ExperimentConfig(Strict):
     )
     promote: Promote | None = Field(
         default=None, exclude_if=_is_none, description="gate that `distill promote` wants passed; none by default"
+    )
+    budget: Budget | None = Field(
+        default=None, exclude_if=_is_none, description="where a run stops spending; no limit by default"
     )
 
     @model_validator(mode="after")

@@ -27,7 +27,7 @@ class Experiment(NamedTuple):
 
     config: ExperimentConfig
     path: Path
-    hash: str  # 16 hex digits over the config (overrides applied, order kept; no gate) and the files that it names
+    hash: str  # 16 hex digits over the config (overrides applied, order kept; no gate, no budget) and its files
     examples: dict[str, list[dict[str, str]]]  # by category; {} where the file names none
 
 
@@ -66,6 +66,6 @@ def load_experiment(path: Path | str, overrides: Mapping[str, object] | None = N
     config = _validated(data, found)
     try_templates(config, examples, found)
     found.stop_if_any()
-    measured = config.model_dump(mode="json", exclude={"promote"})  # a gate changes no figure
+    measured = config.model_dump(mode="json", exclude={"promote", "budget"})  # they change no figure
     canonical = json.dumps([measured, files.sums], ensure_ascii=False, separators=(",", ":"))
     return Experiment(config, path_, hashlib.sha256(canonical.encode()).hexdigest()[:16], examples)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cortex_distill import ledger
+from cortex_distill.budget import refuse_unpriced
 from cortex_distill.load import Experiment
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
@@ -36,6 +37,7 @@ class Run:
         self.engine = engine
         self.flow_run_url = flow_run_url
         self.tags = sorted(tags)
+        self._prices_checked = False
 
     def sql(self, text: str, *binds: object) -> list[Any]:
         """Run one statement with binds; its rows. Raises SqlError."""
@@ -50,8 +52,13 @@ class Run:
         return int(self.sql(text, *binds)[0][0] or 0)
 
     def ask(self, wanted: ledger.Ask, report: Callable[[ledger.Progress], None]) -> ledger.Asked:
-        """ledger.ask for this run."""
-        return ledger.ask(self.session, self.id, wanted, report)
+        """ledger.ask for this run, within its budget."""
+        budget = self.config.budget
+        if budget is not None and not self._prices_checked:
+            models = self.config.models
+            refuse_unpriced(self.session, [models.teacher, models.judge, models.student])
+            self._prices_checked = True
+        return ledger.ask(self.session, self.id, wanted, report, budget.max_credits if budget else None)
 
     @cached_property
     def git_commit(self) -> str:

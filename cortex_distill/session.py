@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_distill.markup import visible
 from cortex_distill.sql import Sql
-from cortex_distill.transient import is_transient_text
+from cortex_distill.transient import SESSION_GONE as SESSION_GONE
+from cortex_distill.transient import is_transient
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session as Session
 
 LOCAL = "local"
-SESSION_GONE = 390111  # Snowflake's "Session no longer exists"
 DATABASE, SCHEMA = "DISTILL", "PUBLIC"  # of the local engine; an account's connection names its own
 
 
@@ -24,7 +24,7 @@ class SqlError(Exception):
     def __init__(self, message: str, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
-        self.transient = code == SESSION_GONE or is_transient_text(message)
+        self.transient = is_transient(message, code)
 
     def __str__(self) -> str:
         return visible(super().__str__())
@@ -53,6 +53,14 @@ def who_answers(session: Session, model: str) -> str:
     if not hasattr(session.connection, "is_local"):
         return account
     return str(execute(session, Sql("SELECT SNOWFLAKE.LOCAL.SERVED_BY(?)", (model,)))[0][0])
+
+
+def served_as(session: Session, model: str) -> str:
+    """Who a bill of that model's calls would name: itself on an account, on the local engine whoever stands in for it.
+
+    Raises SqlError if nobody answers.
+    """
+    return who_answers(session, model) if hasattr(session.connection, "is_local") else model
 
 
 def open_session(engine: str = LOCAL, *, home: Path | None = None, tag: str = "") -> Session:

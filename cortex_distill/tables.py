@@ -1,6 +1,7 @@
 """The tables that runs write to: one statement each, created if missing, never dropped or replaced.
 
-Every table carries `run_id`. Order and meaning follow the steps: what was asked (COMPLETIONS), what came of it
+Every table carries `run_id`. Order and meaning follow the steps: what was asked (COMPLETIONS) and
+is being asked now (CLAIMS), what came of it
 (TICKETS), what people made of it (REVIEWS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good
 it was (EXPERIMENTS), what went into use (PROMOTIONS).
 """
@@ -9,6 +10,7 @@ TABLES = {
     "COMPLETIONS": """
         key STRING, run_id STRING, ask_id STRING, step STRING, model STRING, prompt STRING, parameters VARIANT,
         response_format VARIANT, draw NUMBER, answer VARIANT, answered_at TIMESTAMP_NTZ""",
+    "CLAIMS": "key STRING, run_id STRING, ask_id STRING, credits FLOAT, until TIMESTAMP_NTZ",
     "CATEGORIES": "run_id STRING, position NUMBER, category STRING, definition STRING, matches STRING",
     "HOLDOUT": "run_id STRING, row_key STRING, category STRING, request STRING",
     "TICKETS": """

@@ -3,9 +3,8 @@
 from itertools import pairwise
 
 import pytest
-import stamina
 
-from cortex_distill import ledger
+from cortex_distill import ledger, pace
 from cortex_distill.errors import SetupError
 from cortex_distill.ledger import Ask
 from cortex_distill.session import SESSION_GONE, SqlError, execute
@@ -16,9 +15,11 @@ PROMPT = "Categories:\nRefund\nWrong size\nAnswer with the category only.\nreque
 
 
 @pytest.fixture(autouse=True)
-def no_waiting():
-    with stamina.set_testing(True, attempts=ledger.ATTEMPTS):
-        yield
+def rests(monkeypatch):
+    """Nobody waits; the seconds that would have been waited."""
+    seconds = []
+    monkeypatch.setattr(pace, "sleep", seconds.append)
+    return seconds
 
 
 @pytest.fixture
@@ -27,7 +28,8 @@ def ask(session):
 
 
 def asker(session):
-    execute(session, Sql(create_sql("COMPLETIONS")))
+    for table in ("COMPLETIONS", "CLAIMS", "FINE_TUNES"):
+        execute(session, Sql(create_sql(table)))
 
     def ask_for(requests, *, reports=None, **changes):
         values = ", ".join(["(?, ?)"] * len(requests))
@@ -153,6 +155,69 @@ def test_a_statement_that_fails_in_passing_is_sent_again(session, ask, monkeypat
     monkeypatch.setattr(ledger, "execute", flaky)
     asked = ask(["money back", "too small"])
     assert (asked.made, asked.failed) == (2, 0)
+
+
+def refusing(monkeypatch, refuse):
+    """Statements that call models fail as `refuse` says, given their bounds; those that were sent."""
+    real, sent = ledger.execute, []
+
+    def execute_or_fail(session, statement):
+        if statement.text.lstrip().startswith("INSERT INTO COMPLETIONS"):
+            sent.append(statement.binds[-3:-1])
+            if error := refuse(len(sent), *statement.binds[-3:-1]):
+                raise error
+        return real(session, statement)
+
+    monkeypatch.setattr(ledger, "execute", execute_or_fail)
+    return sent
+
+
+def test_throttled_statements_become_fewer_and_smaller_and_then_as_many_as_before(session, ask, monkeypatch, rests):
+    monkeypatch.setenv("DISTILL_ROWS_PER_STATEMENT", "4")
+    monkeypatch.setenv("DISTILL_STATEMENTS_AT_ONCE", "2")
+    throttled = SqlError("remote service error: 429 'Too Many Requests'", 100351)
+    sent = refusing(monkeypatch, lambda number, low, high: throttled if number in (3, 4, 5) else None)
+    asked = ask([f"money back {n}" for n in range(60)])
+    sizes = [high - low for low, high in sent]
+    assert (asked.made, asked.failed) == (60, 0)
+    assert sizes[:6] == [4, 4, 4, 4, 4, 2]
+    assert max(sizes[8:]) == 4
+    assert len(rests) == 2  # the third failure came alone, after the first two at once
+
+
+def test_a_statement_that_took_too_long_is_sent_again_in_smaller_ones(session, ask, monkeypatch):
+    too_long = SqlError("Statement reached its statement or warehouse timeout of 5 second(s) and was canceled.", 630)
+    sent = refusing(monkeypatch, lambda number, low, high: too_long if high - low > 2 else None)
+    asked = ask([f"money back {n}" for n in range(12)])
+    assert (asked.made, asked.failed) == (12, 0)
+    assert [high - low for low, high in sent][:3] == [8, 4, 2]
+
+
+def test_a_statement_that_always_fails_in_passing_ends_with_its_error_after_rests(session, ask, monkeypatch, rests):
+    error = SqlError("remote service error: 503 'Service Unavailable'", 100351)
+    sent = refusing(monkeypatch, lambda number, low, high: error)
+    with pytest.raises(SqlError, match="503") as failure:
+        ask(["money back"])
+    assert failure.value.transient
+    assert len(sent) == pace.ATTEMPTS == len(rests) + 1
+
+
+def test_a_row_that_always_fails_in_passing_is_counted_as_failed_with_its_error(session, ask, monkeypatch):
+    real = ledger.execute
+
+    def throttled(session, statement):
+        rows = real(session, statement)
+        if statement.text.lstrip().startswith("INSERT INTO COMPLETIONS"):
+            error = "{'error': 'remote service error: 429 slow down'}"
+            real(session, Sql(f"UPDATE COMPLETIONS SET answer = {error} WHERE CONTAINS(prompt, 'too small')"))
+        return rows
+
+    monkeypatch.setattr(ledger, "execute", throttled)
+    asked = ask(["money back", "too small"])
+    assert (asked.rows, asked.failed) == (2, 1)
+    assert 1 < asked.made <= 2 + pace.ATTEMPTS
+    error = execute(session, Sql(f"SELECT error FROM {asked.replies} WHERE reply IS NULL"))[0][0]
+    assert "429" in error
 
 
 def test_a_statement_that_fails_for_good_is_sent_once(session, ask, monkeypatch):

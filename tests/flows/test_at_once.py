@@ -1,4 +1,5 @@
-"""Four runs that start at the same moment finish, and what each of them recorded and showed is right."""
+"""Four runs that start at the same moment finish, what each of them recorded and showed is right, and what they ask
+alike is paid once."""
 
 import json
 import os
@@ -20,12 +21,13 @@ from cortex_distill.session import open_session
 session = open_session("local")
 rows = session.sql('''SELECT run_id, config:fine_tune:max_epochs::NUMBER, COUNT(*), SUM(n) FROM EXPERIMENTS
     GROUP BY 1, 2 ORDER BY 2''').collect()
-print(json.dumps([[str(cell) for cell in row] for row in rows]))
+paid = session.sql('SELECT COUNT(*), COUNT(DISTINCT key), COUNT(DISTINCT run_id) FROM COMPLETIONS').collect()[0]
+print(json.dumps([[[str(cell) for cell in row] for row in rows], list(paid)]))
 """
 
 
 @pytest.mark.slow
-def test_four_runs_at_the_same_moment_are_all_recorded_and_all_on_the_leaderboard(prefect_server, tmp_path):
+def test_four_runs_at_the_same_moment_are_all_recorded_ranked_and_pay_each_call_once(prefect_server, tmp_path):
     environment = os.environ | {
         "PREFECT_API_URL": get_current_settings().api.url,
         "PREFECT_HOME": str(tmp_path / "prefect"),
@@ -50,7 +52,9 @@ def test_four_runs_at_the_same_moment_are_all_recorded_and_all_on_the_leaderboar
         )
     finally:
         client.stop(tmp_path / "engine", 0)
-    rows = json.loads(shown.stdout)
+    rows, (calls, different, payers) = json.loads(shown.stdout)
+    assert calls == different  # nobody paid for what another had asked or was asking
+    assert payers > 1
     assert [row[1] for row in rows] == [str(epochs) for epochs in EPOCHS]
     assert len({(row[2], row[3]) for row in rows}) == 1  # as many arms, asked as many rows
     with get_client(sync_client=True) as prefect:

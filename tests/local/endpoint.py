@@ -75,6 +75,11 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/v1"
 
     @property
+    def under_way(self) -> int:
+        """Requests that came and are not answered yet."""
+        return self._under_way
+
+    @property
     def repeats(self) -> int:
         """How many calls had been made before."""
         return sum(count - 1 for count in self._seen.values())
