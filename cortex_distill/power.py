@@ -5,7 +5,6 @@ import math
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import bdtr, bdtrc, bdtrik  # the functions behind scipy.stats.binom, forty times as fast here
-from statsmodels.stats.power import NormalIndPower
 
 POWER = 0.8  # the convention since Cohen (1988), Statistical Power Analysis, section 2.4
 
@@ -44,6 +43,8 @@ def smallest_unpaired(first_n: float, second_n: float, share: float, alpha: floa
     """
     if min(first_n, second_n) < 10:
         return None
+    from statsmodels.stats.power import NormalIndPower  # noqa: PLC0415  takes a second, which paired power needs not
+
     h = float(NormalIndPower().solve_power(nobs1=first_n, ratio=second_n / first_n, alpha=alpha, power=POWER))
     middle = 2 * math.asin(math.sqrt(min(max(share, 0.0), 1.0)))
     low, high = max(0.0, middle - h / 2), min(math.pi, middle + h / 2)

@@ -54,7 +54,7 @@ class Spent(NamedTuple):
     @property
     def credits(self) -> float | None:
         """Estimated; None for a stand-in and for a model without a price."""
-        return credits(self.model, self.served_by, self.prompt_tokens + self.completion_tokens)
+        return credits(self.model, self.served_by, self.prompt_tokens, self.completion_tokens)
 
 
 class Summary(NamedTuple):

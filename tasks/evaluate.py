@@ -11,14 +11,12 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from prefect import task
-
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.prompts import to_sql
 from cortex_distill.replies import first_object_sql, normal_sql, object_schema
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
-from tasks.step import ON_CORTEX, progress
+from tasks.step import ON_CORTEX, progress, task
 
 TUNED_VARIANT = "tuned"  # the variant name of fine_tune.prompt; no variant of the file may have it
 JSON_TOKENS = 24  # allowed beyond evaluate.max_tokens for {"category": "…"}, which takes some ten

@@ -14,9 +14,6 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from cortex_distill.errors import StepError
 from cortex_distill.ledger import Progress
 from cortex_distill.prompts import render, to_sql
@@ -25,7 +22,7 @@ from cortex_distill.session import who_answers
 from cortex_distill.sql import Sql, identifier, literal, qualified
 from cortex_distill.upload import upload
 from tasks.evaluate import in_turn
-from tasks.step import ON_CORTEX, log, progress
+from tasks.step import ON_CORTEX, log, progress, task
 
 LOST = ("ERROR", "CANCELLED")
 SECONDS_BETWEEN_POLLS = 2.0
@@ -53,7 +50,7 @@ class TunedStudent(NamedTuple):
     rows: int
 
 
-@task(name="start fine-tuning", retries=0, cache_policy=NO_CACHE)
+@task(name="start fine-tuning", retries=0)
 def start_fine_tuning(run: Run) -> FineTune:
     """Start the job, unless the same training already runs or is done. Submitting twice would pay twice."""
     name = _write_rows(run)

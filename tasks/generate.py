@@ -14,8 +14,6 @@ from itertools import product
 from math import ceil
 from typing import Any, NamedTuple
 
-from prefect import task
-
 from cortex_distill.errors import StepError
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.load import Experiment
@@ -24,7 +22,7 @@ from cortex_distill.replies import normal_sql, object_schema, objects_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.upload import upload
-from tasks.step import ON_CORTEX, progress
+from tasks.step import ON_CORTEX, progress, task
 
 # Calls in a row that show the same examples: a small model reads a prompt that repeats only once, and most of its
 # time goes into reading. The temperature makes their tickets differ.

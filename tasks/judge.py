@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from prefect import task
-
 from cortex_distill.errors import StepError
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.prompts import to_sql
 from cortex_distill.replies import first_object_sql, object_schema
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql, join, literal
-from tasks.step import ON_CORTEX, progress
+from tasks.step import ON_CORTEX, progress, task
 
 COLUMNS = {name: f"t.{name}" for name in ("category", "scenario", "request")} | {"definition": "c.definition"}
 UNREADABLE = "judge: the rating could not be read"

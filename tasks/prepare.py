@@ -13,15 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from prefect import task
-
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.replies import normal_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql, identifier
 from cortex_distill.tables import complete_sql
 from cortex_distill.upload import upload
-from tasks.step import ON_CORTEX
+from tasks.step import ON_CORTEX, task
 
 
 class Prepared(NamedTuple):
