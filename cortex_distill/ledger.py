@@ -7,6 +7,7 @@ this run or any other. The rest goes out in statements of a few seconds each, so
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -152,13 +153,26 @@ def _statements(session: Session, run_id: str, ask_id: str, wanted: Ask, calls: 
 
 
 def _asked_sql(ask_id: str, wanted: Ask, who: str) -> Sql:
-    identity = json.dumps([who, wanted.model, wanted.parameters, wanted.schema], sort_keys=True)
+    rows = keyed_sql(wanted, who)
+    return Sql(f"CREATE OR REPLACE TEMPORARY TABLE ASKED_{ask_id} AS {rows.text}", rows.binds)
+
+
+def keyed_sql(wanted: Ask, who: str) -> Sql:
+    """The rows of an Ask with the keys of their calls: row_key, prompt, draw, key. `who` is `who_answers`."""
     return Sql(
-        f"""CREATE OR REPLACE TEMPORARY TABLE ASKED_{ask_id} AS
-        SELECT row_key, prompt, draw, SHA2(CONCAT(?, draw::STRING, ' ', prompt), 256) AS key
+        f"""SELECT row_key, prompt, draw, SHA2(CONCAT(?, draw::STRING, ' ', prompt), 256) AS key
         FROM ({wanted.rows.text})""",
-        (identity, *wanted.rows.binds),
+        (_identity(wanted, who), *wanted.rows.binds),
     )
+
+
+def call_key(wanted: Ask, who: str, prompt: str, draw: int) -> str:
+    """The same key for a prompt that this process holds."""
+    return hashlib.sha256(f"{_identity(wanted, who)}{draw} {prompt}".encode()).hexdigest()
+
+
+def _identity(wanted: Ask, who: str) -> str:
+    return json.dumps([who, wanted.model, wanted.parameters, wanted.schema], sort_keys=True)
 
 
 def _pending_sql(ask_id: str) -> Sql:
