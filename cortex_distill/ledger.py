@@ -89,7 +89,7 @@ def ask(session: Session, run_id: str, wanted: Ask, report: Callable[[Progress],
     """
     started, ask_id = time.monotonic(), uuid4().hex[:12]
     try:
-        execute(session, _asked_sql(ask_id, wanted, who_answers(session, wanted.model)))
+        execute(session, asked_sql(ask_id, wanted, who_answers(session, wanted.model)))
         for attempt in stamina.retry_context(on=_Throttled, attempts=ATTEMPTS, timeout=None, wait_max=60.0):
             with attempt:
                 _answer_pending(session, run_id, ask_id, wanted, report)
@@ -97,7 +97,7 @@ def ask(session: Session, run_id: str, wanted: Ask, report: Callable[[Progress],
         pass  # counted below as failed, row by row, with the error each of them met
     except SqlError as error:
         raise _explained(wanted, error) from error
-    execute(session, _replies_sql(ask_id))
+    execute(session, replies_sql(ask_id))
     rows, made, failed, prompt_tokens, completion_tokens = map(int, execute(session, _counts_sql(ask_id))[0])
     seconds = time.monotonic() - started
     tokens = (prompt_tokens, completion_tokens)
@@ -122,7 +122,7 @@ def _answer_pending(
 
 
 def _pending(session: Session, ask_id: str) -> int:
-    execute(session, _pending_sql(ask_id))
+    execute(session, pending_sql(ask_id))
     return int(execute(session, Sql(f"SELECT COUNT(*) FROM PENDING_{ask_id}", ()))[0][0])
 
 
@@ -138,7 +138,7 @@ def _statements(session: Session, run_id: str, ask_id: str, wanted: Ask, calls: 
         while first <= calls:
             started = time.monotonic()
             bounds = [(low, min(low + size, calls + 1)) for low in range(first, calls + 1, size)][:at_once]
-            inserts = [_insert_sql(run_id, ask_id, wanted, low, high) for low, high in bounds]
+            inserts = [insert_sql(run_id, ask_id, wanted, low, high) for low, high in bounds]
             try:
                 list(pool.map(lambda insert: execute(session, insert), inserts))
             except SqlError as error:
@@ -152,7 +152,7 @@ def _statements(session: Session, run_id: str, ask_id: str, wanted: Ask, calls: 
             size = fixed or max(1, min(int(pace * SECONDS_PER_STATEMENT), 4 * size, LARGEST_STATEMENT))
 
 
-def _asked_sql(ask_id: str, wanted: Ask, who: str) -> Sql:
+def asked_sql(ask_id: str, wanted: Ask, who: str) -> Sql:
     rows = keyed_sql(wanted, who)
     return Sql(f"CREATE OR REPLACE TEMPORARY TABLE ASKED_{ask_id} AS {rows.text}", rows.binds)
 
@@ -175,7 +175,7 @@ def _identity(wanted: Ask, who: str) -> str:
     return json.dumps([who, wanted.model, wanted.parameters, wanted.schema], sort_keys=True)
 
 
-def _pending_sql(ask_id: str) -> Sql:
+def pending_sql(ask_id: str) -> Sql:
     """Calls to make now: not answered by anyone, and not failed for good since this Ask began.
 
     In the order of the prompts, because neighbours then share their beginning, which a model can read once.
@@ -193,7 +193,7 @@ def _pending_sql(ask_id: str) -> Sql:
     )
 
 
-def _insert_sql(run_id: str, ask_id: str, wanted: Ask, low: int, high: int) -> Sql:
+def insert_sql(run_id: str, ask_id: str, wanted: Ask, low: int, high: int) -> Sql:
     parameters = object_literal(wanted.parameters)
     response_format = object_literal({"type": "json", "schema": wanted.schema}) if wanted.schema else None
     schema_argument = f"response_format => {response_format}," if response_format else ""
@@ -222,7 +222,7 @@ def _failed_sql(ask_id: str) -> Sql:
     return Sql(f"SELECT COUNT(*) FROM COMPLETIONS c WHERE c.ask_id = ? AND {REPLY} IS NULL", (ask_id,))
 
 
-def _replies_sql(ask_id: str) -> Sql:
+def replies_sql(ask_id: str) -> Sql:
     """One row per row asked, with the first good reply, or with the newest error where there is none."""
     return Sql(
         f"""CREATE OR REPLACE TEMPORARY TABLE {identifier(f"REPLIES_{ask_id}")} AS

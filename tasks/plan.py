@@ -1,0 +1,210 @@
+"""What a run would ask for, by the very statements of its steps: nothing is paid, and no table of the schema changes.
+
+In:   the experiment file, COMPLETIONS, FINE_TUNES, tickets of earlier runs
+Out:  a Plan. CATEGORIES, HOLDOUT, TICKETS and TRAINING_ROWS are temporary tables, which hide the real ones
+
+The steps are done as far as their calls are answered already. From there on everything is an estimate: as if every
+ticket were written, unique and kept, and as long as the texts that `Plan.like` names.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cortex_distill import ledger
+from cortex_distill.errors import SetupError
+from cortex_distill.plan import Part, Plan, Training
+from cortex_distill.plan_sql import (
+    NOTHING,
+    Counted,
+    Look,
+    Looked,
+    count_sample,
+    count_tokens,
+    free_sql,
+    look_at,
+    write_keys,
+)
+from cortex_distill.run import Run
+from cortex_distill.session import SqlError, who_answers
+from tasks import check_judge, evaluate, fine_tune, generate, judge, split
+from tasks.plan_estimate import Estimate, Shares, differences, hide_tables, planned_shares, stand_ins
+from tasks.prepare import write_rows
+
+TEACHER, CALLS, JUDGE, REST = "PLAN_TEACHER", "PLAN_CALLS", "PLAN_JUDGE", "PLAN_REST"
+HOLDOUT, TICKETS = "holdout", "tickets"
+PART = f"IFF(STARTSWITH(row_key, 'holdout '), '{HOLDOUT}', '{TICKETS}')"
+
+
+class Known(NamedTuple):
+    """How far the answers go that are there already."""
+
+    tickets: bool = False  # every call of the teacher is answered: TICKETS has what the run would write
+    kept: bool = False  # and every call of the judge: they are rated and split
+    training: bool = False  # and the same training was started before
+    tuned: str = ""  # and is done: the tuned student
+
+
+def plan_run(run: Run) -> Plan:
+    """Think the run through. Its session must be new, and must not be used for anything else afterwards.
+
+    Raises SetupError where nobody answers to a model, and whatever reading the holdout raises.
+    """
+    models = run.config.models
+    try:
+        who = {model: who_answers(run.session, model) for model in dict.fromkeys(models.model_dump().values())}
+    except SqlError as error:
+        raise SetupError(f"plan: {error}\nSee who answers with: distill models {run.experiment.path}") from error
+    has_earlier = hide_tables(run)
+    write_rows(run)
+    generation = _look_at_generation(run, who[models.teacher])
+    known = _go_on(run, who) if not generation.left else Known()
+    like = "" if known.tickets else stand_ins(run, has_earlier)
+    estimate = Estimate(run, like)
+    if known.tickets and not known.kept:  # their prompts are known, and which of them are kept is not
+        run.sql("UPDATE TICKETS SET kept = TRUE, split = 'validation' WHERE duplicate_of IS NULL")
+    shares = planned_shares(run, known.tickets, known.kept)
+    parts = [generation.part(run, estimate), *_parts(run, who, known, shares, estimate)]
+    return Plan(
+        run.config.name,
+        run.engine,
+        parts,
+        _training(run, known, shares, parts[-1], estimate),
+        differences(run, shares),
+        who,
+        hasattr(run.session.connection, "is_local"),
+        like,
+        # whoever enforces a budget puts it into the file's model
+        getattr(getattr(run.config, "budget", None), "max_credits", None),
+    )
+
+
+class _Generation(NamedTuple):
+    calls: int
+    free: int
+    characters: float  # of the prompts that are left
+    counted: Counted
+
+    @property
+    def left(self) -> int:
+        return self.calls - self.free
+
+    def part(self, run: Run, estimate: Estimate) -> Part:
+        config, teacher = run.config.generate, run.config.models.teacher
+        each, basis = estimate.reply_of_tickets(self.counted)
+        tickets = config.per_category * len(run.config.categories) * self.left / max(1, self.calls)
+        written = min(each * tickets, config.max_tokens * self.left)
+        said = f"calls: by their keys; input: {counted_text(self.counted, self.left)}; output: {basis}"
+        what = f"{config.per_category * len(run.config.categories):,} tickets"
+        read = round(self.counted.of(self.characters))
+        return Part("generate", teacher, what, self.calls, self.free, read, round(written), said if self.left else "")
+
+
+def _look_at_generation(run: Run, who: str) -> _Generation:
+    """The teacher's prompts are known to the file, so they are hashed here, and only their keys travel."""
+    calls = list(generate.generation_calls(run.experiment))
+    ask = generate.generation_ask(run.experiment, CALLS)
+    keys = [ledger.call_key(ask, who, call.prompt, call.draw) for call in calls]
+    write_keys(run.session, f"ASKED_{TEACHER}", [call.row_key for call in calls], keys)
+    different, free = map(int, run.query(free_sql(f"ASKED_{TEACHER}"))[0])
+    prompts = list(dict.fromkeys(call.prompt for call in calls))
+    left = different - free
+    counted = count_sample(run.session, ask.model, prompts[:: max(1, len(prompts) // 32)][:32]) if left else NOTHING
+    mean = sum(len(call.prompt) for call in calls) / len(calls)
+    return _Generation(different, free, mean * left, counted)
+
+
+def _go_on(run: Run, who: dict[str, str]) -> Known:
+    """Read the answers that are there, as the steps do, as long as none is missing."""
+    run.sql(
+        f"""CREATE TEMPORARY TABLE {CALLS} AS SELECT a.row_key, c.category, '{{}}' AS attributes
+        FROM ASKED_{TEACHER} a JOIN CATEGORIES c
+            ON c.run_id = ? AND c.position = SPLIT_PART(a.row_key, '-', 1)::NUMBER""",
+        run.id,
+    )
+    run.query(ledger.replies_sql(TEACHER))
+    run.query(generate.insert_sql(run.id, CALLS, f"REPLIES_{TEACHER}"))
+    run.query(generate.mark_duplicates_sql(run.id))
+    look = Look(judge.rating_ask(run, "judge", judge.prompts_sql(run)), who[run.config.models.judge])
+    looked = look_at(run.session, JUDGE, [look]).get((0, ""), Looked(0, 0, 0, 0))
+    if looked.free < looked.calls or run.config.review is not None:
+        return Known(tickets=True)
+    run.query(ledger.asked_sql(JUDGE, look.ask, look.who))
+    run.query(ledger.replies_sql(JUDGE))
+    thresholds = run.config.judge.thresholds
+    run.query(judge.rate_sql(run.id, f"REPLIES_{JUDGE}", thresholds))
+    run.query(judge.keep_sql(run.id, thresholds))
+    run.query(split.drop_sql(run.id))
+    run.query(split.split_sql(run.id, run.config.split))
+    if not run.count("SELECT COUNT(*) FROM TICKETS WHERE split = 'train'"):
+        return Known(tickets=True, kept=True)
+    jobs = run.sql(
+        "SELECT status, description:model::STRING FROM FINE_TUNES WHERE fine_tune = ? ORDER BY created_at DESC",
+        fine_tune.write_rows(run),
+    )
+    started = [(status, model) for status, model in jobs if status not in fine_tune.LOST]
+    tuned = next((model for status, model in started if status == "SUCCESS"), None) or ""
+    return Known(tickets=True, kept=True, training=bool(started), tuned=tuned)
+
+
+def _parts(run: Run, who: dict[str, str], known: Known, shares: Shares, estimate: Estimate) -> list[Part]:
+    """All steps after the first; the tuned student's calls come last."""
+    models = run.config.models
+    judged = Look(judge.rating_ask(run, "judge", judge.prompts_sql(run)), who[models.judge])
+    looks = [judged]
+    if run.config.holdout is not None and run.config.judge.check:
+        checked = judge.rating_ask(run, "check", check_judge.prompts_sql(run))
+        looks.append(Look(checked, who[models.judge], "'check'"))
+    arms = evaluate.base_arms(run)
+    looks += [Look(evaluate.evaluation_ask(run, arm), who[arm.model], PART) for arm in arms]
+    tuned = evaluate.tuned_arm(run, known.tuned or models.student)
+    answers = who_answers(run.session, known.tuned) if known.tuned else who[models.student]
+    looks.append(Look(evaluate.evaluation_ask(run, tuned), answers, PART, counts_as=models.student))
+    looked = look_at(run.session, REST, looks)
+    counted = count_tokens(run.session, REST, looks)
+    found = []
+    for (place, part), seen in sorted(looked.items()):
+        look, sample = looks[place], counted.get((place, part), NOTHING)
+        is_tuned = place == len(looks) - 1
+        exact = part in ("check", HOLDOUT) or (known.kept if part == TICKETS else known.tickets)
+        rows = seen.calls if exact else (shares.evaluated if part == TICKETS else shares.tickets)
+        free = seen.free if exact and (not is_tuned or known.tuned) else None
+        left = rows - (free or 0)
+        characters = seen.characters if exact and free is not None else seen.all_characters / seen.calls * rows
+        each, basis = estimate.reply(look.ask, sample, models.student if is_tuned else "")
+        source = "calls: by their keys" if exact else "calls: at most, if all tickets are kept"
+        said = f"{source}; input: {counted_text(sample, left)}; output: {basis}" if left else ""
+        what = (
+            "" if look.ask.step != "evaluate" else f"{tuned.variant if is_tuned else _arm(arms, looks, place)}, {part}"
+        )
+        model = f"tuned {models.student}" if is_tuned else look.ask.model
+        found.append(
+            Part(look.ask.step, model, what, rows, free, round(sample.of(characters)), round(each * left), said)
+        )
+    return found
+
+
+def _arm(arms: list[evaluate.Arm], looks: list[Look], place: int) -> str:
+    return arms[place - (len(looks) - 1 - len(arms))].variant
+
+
+def counted_text(counted: Counted, calls: int) -> str:
+    """Where a number of tokens comes from."""
+    if not counted.prompts:
+        return "4 characters a token, as this engine does not count"
+    return f"{counted.prompts:,} prompts counted by the engine for {calls:,} calls, by length"
+
+
+def _training(run: Run, known: Known, shares: Shares, tuned: Part, estimate: Estimate) -> Training:
+    """Trained tokens: what a row reads and writes, by rows and epochs."""
+    config = run.config.fine_tune
+    learnt = (shares.train if config.rows != "examples" else 0) + (
+        sum(map(len, run.experiment.examples.values())) if config.rows != "tickets" else 0
+    )
+    each = (tuned.prompt_tokens + tuned.completion_tokens) / max(1, tuned.calls - (tuned.free or 0))
+    rows = "rows are known" if known.kept else "at most, if all tickets are kept"
+    basis = f"{rows}; tokens of a row as in the tuned student's calls, {config.max_epochs} epochs"
+    tokens = round(each * learnt * config.max_epochs)
+    return Training(
+        run.config.models.student, learnt, config.max_epochs, tokens, known.training if known.kept else None, basis
+    )
