@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cortex_distill.funnel import funnel_chart, funnel_words
 from cortex_distill.markup import breakable, escaped, table
+from cortex_distill.planned import ABOUT, HEADER, cells
 from cortex_distill.prices import prices_of
 from cortex_distill.summary import Spent, Summary
 
@@ -36,7 +37,14 @@ def spent(summary: Summary) -> str:
     header = ["step", "model", "calls", "failed", "tokens in", "tokens out", "credits"]
     rows = [_row(one) for one in summary.spent]
     rows += [_total(summary.spent)] if rows else []
-    return "\n\n".join(["## Model calls", said, *([table(header, rows, left=2), prices] if rows else [])])
+    return "\n\n".join(
+        ["## Model calls", said, *([table(header, rows, left=2), prices] if rows else []), *_planned(summary)]
+    )
+
+
+def _planned(summary: Summary) -> list[str]:
+    rows = [[breakable(escaped(cell)) for cell in cells(one)] for one in summary.planned]
+    return ["### Planned against actual", table(list(HEADER), rows, left=2), ABOUT] if rows else []
 
 
 def _row(one: Spent) -> list[str]:

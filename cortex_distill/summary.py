@@ -6,6 +6,7 @@ from typing import NamedTuple
 from cortex_distill.answered import NOT_CORTEX, NOTHING_ELSE, is_local, is_simulated
 from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
+from cortex_distill.planned import Against
 from cortex_distill.prices import credits
 from cortex_distill.scores import ROLES, SETS, Score
 from cortex_distill.standings import Standing
@@ -78,6 +79,7 @@ class Summary(NamedTuple):
     spent: Sequence[Spent] = ()  # in the order in which they began
     earlier: Sequence[Standing] = ()  # other runs of the experiment, newest first
     constrained: Sequence[str] = ()  # variants that can only answer with a category
+    planned: Sequence[Against] = ()  # against actual; () where the run has no plan
     review: str = ""  # one sentence about what a person made of the tickets; '' if no review was wanted
 
     @property

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cortex_distill.errors import StepError
 from cortex_distill.metrics import figure
+from cortex_distill.planned import ABOUT, HEADER, cells
 from cortex_distill.programs import typed
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
@@ -51,6 +52,8 @@ def show_summary(summary: Summary) -> None:
     if summary.review:
         console.print(Text(f"Review: {summary.review}"))
     console.print(_calls(summary))
+    if summary.planned:
+        console.print(_planned(summary))
     console.print(f"\nrun {summary.run_id}", highlight=False)
     for command, meaning in _NEXT.items():
         console.print(f"  {typed(command[0]) + ' ' + command[1]:<33}  {meaning}", highlight=False, soft_wrap=True)
@@ -109,6 +112,14 @@ def _calls(summary: Summary) -> Table:
         cells = (asked.step, asked.model.rsplit(".", 1)[-1] if asked.model.count(".") > 1 else asked.model)
         numbers = (str(asked.rows), str(asked.made), str(asked.failed), f"{asked.seconds:.1f}")
         table.add_row(*(Text(cell) for cell in (*cells, *numbers)))
+    return table
+
+
+def _planned(summary: Summary) -> Table:
+    table = plain("Planned against actual", [(name, "right" if place > 1 else "") for place, name in enumerate(HEADER)])
+    for one in summary.planned:
+        table.add_row(*map(Text, cells(one)))
+    table.caption, table.caption_justify = ABOUT, "left"
     return table
 
 

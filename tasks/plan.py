@@ -9,6 +9,8 @@ ticket were written, unique and kept, and as long as the texts that `Plan.like` 
 
 from __future__ import annotations
 
+import threading
+from importlib import import_module
 from typing import NamedTuple
 
 from cortex_distill import ledger
@@ -51,6 +53,7 @@ def plan_run(run: Run) -> Plan:
     Raises SetupError where nobody answers to a model, and whatever reading the holdout raises.
     """
     models = run.config.models
+    threading.Thread(target=import_module, args=("cortex_distill.power",)).start()  # half a second, meanwhile
     try:
         who = {model: who_answers(run.session, model) for model in dict.fromkeys(models.model_dump().values())}
     except SqlError as error:
