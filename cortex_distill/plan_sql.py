@@ -51,6 +51,7 @@ class Look(NamedTuple):
     ask: Ask
     who: str
     part: str = "''"  # SQL of row_key: which part of the ask a row belongs to
+    stand_ins: tuple[str, ...] = ()  # parts whose rows only stand in for others: they answer nobody's call
     counts_as: str = ""  # base model whose tokens count; AI_COUNT_TOKENS knows no fine-tuned model
 
 
@@ -65,7 +66,11 @@ def look_sql(name: str, looks: Sequence[Look]) -> Sql:
     keyed = [keyed_sql(look.ask, look.who) for look in looks]
     rows = join(
         [
-            Sql(f"SELECT {place} AS ask, {look.part} AS part, key, prompt FROM ({rows.text})", rows.binds)
+            Sql(
+                f"SELECT {place} AS ask, {look.part} AS part, IFF(part IN ({_texts(look.stand_ins)}), 1, 0) AS guessed,"
+                f" key, prompt FROM ({rows.text})",
+                rows.binds,
+            )
             for place, (look, rows) in enumerate(zip(looks, keyed, strict=True))
         ],
         " UNION ALL ",
@@ -73,11 +78,15 @@ def look_sql(name: str, looks: Sequence[Look]) -> Sql:
     return Sql(
         f"""CREATE TEMPORARY TABLE {name} AS
         SELECT a.ask, a.part, a.key, a.prompt, a.place = 1 AND c.key IS NULL AS is_open
-        FROM (SELECT ask, part, key, MIN(prompt) AS prompt, ROW_NUMBER() OVER (PARTITION BY key ORDER BY ask, part)
-            AS place FROM ({rows.text}) GROUP BY ask, part, key) a
+        FROM (SELECT ask, part, key, MIN(prompt) AS prompt, ROW_NUMBER() OVER (
+            PARTITION BY key ORDER BY MIN(guessed), ask, part) AS place FROM ({rows.text}) GROUP BY ask, part, key) a
         LEFT JOIN ({ANSWERED}) c ON c.key = a.key""",
         rows.binds,
     )
+
+
+def _texts(values: Sequence[str]) -> str:
+    return ", ".join(map(literal, values)) or "NULL"
 
 
 def looked_sql(name: str) -> Sql:

@@ -153,16 +153,17 @@ def _go_on(run: Run, who: dict[str, str]) -> Known:
 def _parts(run: Run, who: dict[str, str], known: Known, shares: Shares, estimate: Estimate) -> list[Part]:
     """All steps after the first; the tuned student's calls come last."""
     models = run.config.models
-    judged = Look(judge.rating_ask(run, "judge", judge.prompts_sql(run)), who[models.judge])
-    looks = [judged]
+    judged = judge.rating_ask(run, "judge", judge.prompts_sql(run))
+    looks = [Look(judged, who[models.judge], stand_ins=() if known.tickets else ("",))]
+    guessed = () if known.kept else (TICKETS,)
     if run.config.holdout is not None and run.config.judge.check:
         checked = judge.rating_ask(run, "check", check_judge.prompts_sql(run))
         looks.append(Look(checked, who[models.judge], "'check'"))
     arms = evaluate.base_arms(run)
-    looks += [Look(evaluate.evaluation_ask(run, arm), who[arm.model], PART) for arm in arms]
+    looks += [Look(evaluate.evaluation_ask(run, arm), who[arm.model], PART, guessed) for arm in arms]
     tuned = evaluate.tuned_arm(run, known.tuned or models.student)
     answers = who_answers(run.session, known.tuned) if known.tuned else who[models.student]
-    looks.append(Look(evaluate.evaluation_ask(run, tuned), answers, PART, counts_as=models.student))
+    looks.append(Look(evaluate.evaluation_ask(run, tuned), answers, PART, guessed, counts_as=models.student))
     looked = look_at(run.session, REST, looks)
     counted = count_tokens(run.session, REST, looks)
     found = []
