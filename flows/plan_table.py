@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cortex_distill.plan import DISCORDANT, Line, Plan
 from cortex_distill.prices import NO_PRICE, VARIABLE, dollars
-from flows.terminal import console
+from flows.console import console
 
 NONE = "–"
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,13 +17,13 @@ from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
 from cortex_distill.verdicts import p_text
+from flows.console import console as console
 
 if TYPE_CHECKING:
     from cortex_distill.session import Session
     from cortex_distill.summary import Summary
     from flows.models import Tried
 
-console = Console(width=None if sys.stdout.isatty() else 120)
 _NEXT = {
     ("distill", "show"): "every run in EXPERIMENTS",
     ("prefect", "server start"): "then http://127.0.0.1:4200/v2/artifacts: the report",
