@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "configs" / "support_tickets.yaml"
 PROMISED = 2.0  # seconds
 # With several tickets a call the prompt has to say how many.
-COUNTED = ["--set", "generate.prompt={{ count }} of {{ category }} like {{ examples }}"]
+COUNTED = ["--set", "generate.prompt=Write {{ count }} of {{ category }} like {{ examples }}"]
 BARE = "import sys; from flows.__main__ import cli; import snowflake.connector; print('prefect' in sys.modules)"
 
 

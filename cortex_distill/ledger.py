@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -166,9 +166,10 @@ def keyed_sql(wanted: Ask, who: str) -> Sql:
     )
 
 
-def call_key(wanted: Ask, who: str, prompt: str, draw: int) -> str:
-    """The same key for a prompt that this process holds."""
-    return hashlib.sha256(f"{_identity(wanted, who)}{draw} {prompt}".encode()).hexdigest()
+def call_keys(wanted: Ask, who: str, prompts: Iterable[tuple[str, int]]) -> list[str]:
+    """The same keys for prompts that this process holds, each with its draw."""
+    identity = _identity(wanted, who)
+    return [hashlib.sha256(f"{identity}{draw} {prompt}".encode()).hexdigest() for prompt, draw in prompts]
 
 
 def _identity(wanted: Ask, who: str) -> str:

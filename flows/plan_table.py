@@ -71,8 +71,12 @@ def _remarks(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.is_local:
         who = ", ".join(f"{model}: {name}" for model, name in plan.served_by.items())
         yield f"stand-ins answer here and cost nothing ({who}); their tokens are not Cortex's", "dim"
-    for line in dict.fromkeys(f"{part.step}: {part.basis}" for part in plan.parts if part.basis):
-        yield line, "dim"
+    bases: dict[str, list[str]] = {}
+    for part in plan.parts:
+        if part.basis and part.step not in bases.setdefault(part.basis, []):
+            bases[part.basis].append(part.step)
+    for basis, steps in bases.items():
+        yield f"{', '.join(steps)}: {basis}", "dim"
     yield f"fine-tune: {plan.training.rows:,} rows, {plan.training.basis}", "dim"
     if plan.like:
         yield f"texts that are yet to be written are taken to be like {plan.like}", "dim"

@@ -16,7 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
-import httpx
 
 from cortex_distill.errors import SetupError
 from cortex_distill.local.service import client
@@ -168,6 +167,8 @@ def _stop(pid: int | None) -> None:
 
 
 def _answers(url: str) -> bool:
+    import httpx  # noqa: PLC0415  a tenth of a second, which no other command needs
+
     try:
         return httpx.get(f"{url}/api/health", timeout=2).status_code == httpx.codes.OK
     except httpx.TransportError:

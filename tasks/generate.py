@@ -107,7 +107,7 @@ def generation_calls(experiment: Experiment) -> Iterator[GenerationCall]:
     combinations = [dict(zip(config.vary, values, strict=True)) for values in product(*config.vary.values())]
     for position, (category, definition) in enumerate(experiment.config.categories.items()):
         shuffled = random.Random(category).sample(combinations, len(combinations))
-        last, prompt = (-1, -1, -1), ""
+        last, prompt, varied = (-1, -1, -1), "", ""
         for number in range(ceil(config.per_category / config.per_call)):
             attributes = shuffled[number % len(shuffled)]
             count = min(config.per_call, config.per_category - number * config.per_call)
@@ -121,8 +121,8 @@ def generation_calls(experiment: Experiment) -> Iterator[GenerationCall]:
                     "count": count,
                     "examples": _examples(experiment, category, number // CALLS_PER_EXAMPLES),
                 }
-                last, prompt = differs, render(config.prompt, values)
-            yield GenerationCall(f"{position}-{number}", category, number, json.dumps(attributes), prompt)
+                last, prompt, varied = differs, render(config.prompt, values), json.dumps(attributes)
+            yield GenerationCall(f"{position}-{number}", category, number, varied, prompt)
 
 
 def _examples(experiment: Experiment, category: str, number: int) -> list[dict[str, str]]:

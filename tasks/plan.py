@@ -107,7 +107,7 @@ def _look_at_generation(run: Run, who: str) -> _Generation:
     """The teacher's prompts are known to the file, so they are hashed here, and only their keys travel."""
     calls = list(generate.generation_calls(run.experiment))
     ask = generate.generation_ask(run.experiment, CALLS)
-    keys = [ledger.call_key(ask, who, call.prompt, call.draw) for call in calls]
+    keys = ledger.call_keys(ask, who, ((call.prompt, call.draw) for call in calls))
     write_keys(run.session, f"ASKED_{TEACHER}", [call.row_key for call in calls], keys)
     different, free = map(int, run.query(free_sql(f"ASKED_{TEACHER}"))[0])
     prompts = list(dict.fromkeys(call.prompt for call in calls))

@@ -1,9 +1,13 @@
 """Planning a run: the calls that it would make, by the ledger's own keys, without making one."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cortex_distill.errors import SetupError
-from cortex_distill.session import Statements, open_session, open_statements
+from cortex_distill.ledger import Ask, call_keys, keyed_sql
+from cortex_distill.session import Statements, execute, open_session, open_statements
+from cortex_distill.sql import Sql
 from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tasks.generate import generate_tickets
@@ -171,6 +175,14 @@ def test_the_holdout_that_a_table_holds_is_planned_like_one_in_a_file(plan_of, s
     session.sql("INSERT INTO people VALUES ('Refund', 'my money'), ('Wrong size', 'too big')").collect()
     plan = plan_of({"holdout": {"table": "DISTILL.PUBLIC.PEOPLE"}})
     assert [one.n for one in plan.differences if one.evaluation_set == "holdout"] == [2]
+
+
+@given(prompt=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), draw=st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_keys_that_this_process_computes_are_those_of_the_ledger(session, prompt, draw):
+    ask = Ask("generate", Sql("SELECT 'k' AS row_key, ? AS prompt, ? AS draw", (prompt, draw)), TEACHER, {"top_p": 0.5})
+    [row] = execute(session, keyed_sql(ask, "it's ü"))
+    assert [row[3]] == call_keys(ask, "it's ü", [(prompt, draw)])
 
 
 def test_statements_alone_need_no_snowpark(connect, home, monkeypatch):
