@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from cortex_distill.prices import MILLION, expected, price, prices_of
+from cortex_distill.prices import MILLION, NO_PRICE, expected, price, prices_of
 
 DISCORDANT = 0.2  # share of rows on which one of two prompts alone is right, where `smallest` has to assume one
 
@@ -25,6 +25,7 @@ class Part(NamedTuple):
     prompt_tokens: int  # of the calls that are left to make
     completion_tokens: int
     basis: str  # where calls and tokens come from
+    needed: tuple[int, int] = (0, 0)  # tokens of all calls, read and written, as if none were answered
 
 
 class Training(NamedTuple):
@@ -39,10 +40,13 @@ class Training(NamedTuple):
 
     @property
     def credits(self) -> float | None:
-        """None without a price."""
+        """Of a job that is to be started; None without a price."""
+        return 0.0 if self.started_before else self.credits_on_cortex
+
+    @property
+    def credits_on_cortex(self) -> float | None:
+        """As if no job had been started."""
         known = price(self.model)
-        if self.started_before:
-            return 0.0
         return self.tokens * known.training / MILLION if known and known.training is not None else None
 
 
@@ -65,6 +69,7 @@ class Line(NamedTuple):
     is_open: bool  # some of the calls may turn out to be free
     prompt_tokens: int
     completion_tokens: int
+    needed: tuple[int, int] = (0, 0)
 
     @property
     def to_make(self) -> int:
@@ -73,8 +78,13 @@ class Line(NamedTuple):
 
     @property
     def credits(self) -> float | None:
-        """On Cortex; None for a model without a price."""
+        """Of the calls to make; None for a model without a price."""
         return expected(self.model, self.prompt_tokens, self.completion_tokens) if self.to_make else 0.0
+
+    @property
+    def credits_on_cortex(self) -> float | None:
+        """Of all calls, for an engine whose answers are not Cortex's: an account has none of them."""
+        return expected(self.model, *self.needed)
 
 
 class Plan(NamedTuple):
@@ -113,14 +123,18 @@ class Plan(NamedTuple):
     @property
     def credits(self) -> float:
         """What has a price, training included. See `without_price`."""
-        each = [*(line.credits for line in self.lines), self.training.credits]
+        each = [*map(self.credits_of, self.lines), self.credits_of(self.training)]
         return sum(amount for amount in each if amount is not None)
+
+    def credits_of(self, one: Line | Training) -> float | None:
+        """What it costs here; on this machine, where stand-ins cost nothing, what all of it would cost on Cortex."""
+        return one.credits_on_cortex if self.is_local else one.credits
 
     @property
     def without_price(self) -> list[str]:
         """What is missing in `credits`, in words."""
-        missing = [f"{line.step} ({line.model})" for line in self.lines if line.credits is None]
-        return missing + ([f"training of {self.training.model}"] if self.training.credits is None else [])
+        missing = [f"{line.step} ({line.model})" for line in self.lines if self.credits_of(line) is None]
+        return missing + ([f"training of {self.training.model}"] if self.credits_of(self.training) is None else [])
 
     @property
     def prices(self) -> list[tuple[str, str | None]]:
@@ -135,13 +149,13 @@ class Plan(NamedTuple):
     @property
     def headline(self) -> str:
         """One sentence: calls, tokens, credits."""
-        if not self.calls:
-            return f"{self.experiment} on {self.engine}: 0 calls to make, all {self.free:,} are answered"
         free = f" ({self.free:,} more are answered already)" if self.free else ""
         most = "at most " if any(line.is_open for line in self.lines) else ""
-        cost = f"{most}{self.credits:.3f} credits" if self.credits or not self.without_price else "no price known"
-        paid = f"nothing here, where stand-ins answer; {cost} on Cortex" if self.is_local else cost
-        return f"{self.experiment} on {self.engine}: {most}{self.calls:,} calls{free}, {self.tokens:,} tokens: {paid}"
+        more = f" and what has {NO_PRICE}" if self.without_price else ""
+        cost = f"{most}{self.credits:.3f} credits{more}" if self.credits or not more else NO_PRICE
+        paid = f"free here, where stand-ins answer; all of it on Cortex: {cost}" if self.is_local else cost
+        made = f"{most}{self.calls:,} calls{free}" if self.calls else f"0 calls to make, all {self.free:,} are answered"
+        return f"{self.experiment} on {self.engine}: {made}; {self.tokens:,} tokens; {paid}"
 
 
 def lines(parts: Iterable[Part]) -> list[Line]:
@@ -156,5 +170,6 @@ def lines(parts: Iterable[Part]) -> list[Line]:
             is_open=one.is_open or part.free is None,
             prompt_tokens=one.prompt_tokens + part.prompt_tokens,
             completion_tokens=one.completion_tokens + part.completion_tokens,
+            needed=(one.needed[0] + part.needed[0], one.needed[1] + part.needed[1]),
         )
     return list(found.values())

@@ -46,12 +46,12 @@ class Against(NamedTuple):
 def planned_of(plan: Plan) -> list[Planned]:
     """The rows of PLANS for a plan."""
     rows = [
-        Planned(line.step, line.model, line.to_make, line.prompt_tokens + line.completion_tokens, line.credits)
+        Planned(line.step, line.model, line.to_make, line.prompt_tokens + line.completion_tokens, plan.credits_of(line))
         for line in plan.lines
     ]
     training = plan.training
     tokens = 0 if training.started_before else training.tokens
-    return [*rows, Planned(FINE_TUNE, training.model, 0, tokens, training.credits)]
+    return [*rows, Planned(FINE_TUNE, training.model, 0, tokens, plan.credits_of(training))]
 
 
 def against(planned: Sequence[Planned], made: Sequence[Made]) -> list[Against]:
@@ -90,4 +90,7 @@ def _number(value: float | None) -> str:
 
 
 HEADER = ("step", "model", "calls planned", "made", "tokens planned", "used", "credits planned", "spent")
-ABOUT = "Planned is at most: as if every ticket were written, unique and kept. Credits planned are Cortex's, even here."
+ABOUT = (
+    "Planned is at most: as if every ticket were written, unique and kept. Where stand-ins answer, credits planned are"
+    " what Cortex would take for all calls, answered ones included."
+)

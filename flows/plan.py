@@ -55,7 +55,7 @@ def _data(found: Plan) -> dict[str, object]:
         "is_over_budget": found.is_over_budget,
         "prices": dict(found.prices),
         "parts": [part._asdict() for part in found.parts],
-        "training": found.training._asdict() | {"credits": found.training.credits},
+        "training": found.training._asdict() | {"credits": found.credits_of(found.training)},
         "differences": [one._asdict() for one in found.differences],
         "served_by": found.served_by,
     }

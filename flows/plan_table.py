@@ -18,7 +18,7 @@ NONE = "–"
 
 def show_plan(plan: Plan) -> None:
     """What it costs first, then by step and model, then what it can show and what the numbers rest on."""
-    console.print(Text(f"\n{plan.headline}", style="bold"))
+    console.print(Text("\n" + plan.headline.replace("; ", "\n  "), style="bold"))
     if plan.is_over_budget:
         console.print(Text(f"over budget: {plan.credits:.3f} of {plan.max_credits:g} credits", style="bold red"))
     console.print(Group(_calls(plan), *(Text(f"  {line}", style=style) for line, style in _remarks(plan))))
@@ -26,14 +26,14 @@ def show_plan(plan: Plan) -> None:
 
 def _calls(plan: Plan) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    where = "credits on Cortex" if plan.is_local else "credits"
+    where = "credits on Cortex, all" if plan.is_local else "credits"
     for name in ("step", "model", "calls to make", "answered", "tokens in", "tokens out", where):
         table.add_column(name, justify="left" if name in ("step", "model") else "right")
     for line in plan.lines:
-        table.add_row(*map(Text, _cells(line)))
+        table.add_row(*map(Text, _cells(plan, line)))
     training = plan.training
     tokens = "0" if training.started_before else f"{training.tokens:,}"
-    table.add_row(*map(Text, ("fine-tune", training.model, "", "", tokens, "", _credits(training.credits))))
+    table.add_row(*map(Text, ("fine-tune", training.model, "", "", tokens, "", _credits(plan.credits_of(training)))))
     table.add_section()
     read, wrote = (sum(numbers) for numbers in zip(*((one[5], one[6]) for one in plan.lines), strict=True))
     total = f"{plan.credits:.4f}{' +' if plan.without_price else ''}"
@@ -42,11 +42,11 @@ def _calls(plan: Plan) -> Table:
     return table
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(plan: Plan, line: Line) -> tuple[str, ...]:
     most = "≤ " if line.is_open else ""
     free = f"{line.free:,}" + (" or more" if line.is_open else "")
     numbers = (f"{most}{line.to_make:,}", free, f"{line.prompt_tokens:,}", f"{line.completion_tokens:,}")
-    return (line.step, line.model, *numbers, _credits(line.credits))
+    return (line.step, line.model, *numbers, _credits(plan.credits_of(line)))
 
 
 def _credits(amount: float | None) -> str:
@@ -66,7 +66,7 @@ def _remarks(plan: Plan) -> Iterator[tuple[str, str]]:
         )
     if money := dollars(plan.credits):
         yield f"about {money:,.2f} dollars at the price of a credit in the price file", ""
-    if plan.without_price and plan.calls:
+    if plan.without_price:
         yield f"{NO_PRICE} of {', '.join(plan.without_price)}: name a file with it in ${VARIABLE}", "yellow"
     if plan.is_local:
         who = ", ".join(f"{model}: {name}" for model, name in plan.served_by.items())

@@ -18,6 +18,7 @@ from cortex_distill.errors import SetupError
 from cortex_distill.plan import Part, Plan, Training
 from cortex_distill.plan_sql import (
     NOTHING,
+    SAMPLE,
     Counted,
     Look,
     Looked,
@@ -85,7 +86,7 @@ def plan_run(run: Run) -> Plan:
 class _Generation(NamedTuple):
     calls: int
     free: int
-    characters: float  # of the prompts that are left
+    characters: float  # of all prompts
     counted: Counted
 
     @property
@@ -95,12 +96,21 @@ class _Generation(NamedTuple):
     def part(self, run: Run, estimate: Estimate) -> Part:
         config, teacher = run.config.generate, run.config.models.teacher
         each, basis = estimate.reply_of_tickets(self.counted)
-        tickets = config.per_category * len(run.config.categories) * self.left / max(1, self.calls)
-        written = min(each * tickets, config.max_tokens * self.left)
+        tickets = config.per_category * len(run.config.categories)
+        wrote = min(each * tickets, config.max_tokens * self.calls)
+        read, part = self.counted.of(self.characters), self.left / max(1, self.calls)
         said = f"calls: by their keys; input: {counted_text(self.counted, self.left)}; output: {basis}"
-        what = f"{config.per_category * len(run.config.categories):,} tickets"
-        read = round(self.counted.of(self.characters))
-        return Part("generate", teacher, what, self.calls, self.free, read, round(written), said if self.left else "")
+        return Part(
+            "generate",
+            teacher,
+            f"{tickets:,} tickets",
+            self.calls,
+            self.free,
+            round(read * part),
+            round(wrote * part),
+            said if self.left else "",
+            (round(read), round(wrote)),
+        )
 
 
 def _look_at_generation(run: Run, who: str) -> _Generation:
@@ -111,10 +121,9 @@ def _look_at_generation(run: Run, who: str) -> _Generation:
     write_keys(run.session, f"ASKED_{TEACHER}", [call.row_key for call in calls], keys)
     different, free = map(int, run.query(free_sql(f"ASKED_{TEACHER}"))[0])
     prompts = list(dict.fromkeys(call.prompt for call in calls))
-    left = different - free
-    counted = count_sample(run.session, ask.model, prompts[:: max(1, len(prompts) // 32)][:32]) if left else NOTHING
+    counted = count_sample(run.session, ask.model, prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE])
     mean = sum(len(call.prompt) for call in calls) / len(calls)
-    return _Generation(different, free, mean * left, counted)
+    return _Generation(different, free, mean * different, counted)
 
 
 def _go_on(run: Run, who: dict[str, str]) -> Known:
@@ -174,17 +183,19 @@ def _parts(run: Run, who: dict[str, str], known: Known, shares: Shares, estimate
         rows = seen.calls if exact else (shares.evaluated if part == TICKETS else shares.tickets)
         free = seen.free if exact and (not is_tuned or known.tuned) else None
         left = rows - (free or 0)
-        characters = seen.characters if exact and free is not None else seen.all_characters / seen.calls * rows
+        everything = seen.all_characters if exact else seen.all_characters / seen.calls * rows
+        characters = seen.characters if exact and free is not None else everything
         each, basis = estimate.reply(look.ask, sample, models.student if is_tuned else "")
         source = "calls: by their keys" if exact else "calls: at most, if all tickets are kept"
+        source = "calls: all, as nobody is called so yet" if exact and free is None else source
         said = f"{source}; input: {counted_text(sample, left)}; output: {basis}" if left else ""
         what = (
             "" if look.ask.step != "evaluate" else f"{tuned.variant if is_tuned else _arm(arms, looks, place)}, {part}"
         )
         model = f"tuned {models.student}" if is_tuned else look.ask.model
-        found.append(
-            Part(look.ask.step, model, what, rows, free, round(sample.of(characters)), round(each * left), said)
-        )
+        read, wrote = sample.of(characters), each * left
+        needed = (round(sample.of(everything)), round(each * rows))
+        found.append(Part(look.ask.step, model, what, rows, free, round(read), round(wrote), said, needed))
     return found
 
 
@@ -205,7 +216,7 @@ def _training(run: Run, known: Known, shares: Shares, tuned: Part, estimate: Est
     learnt = (shares.train if config.rows != "examples" else 0) + (
         sum(map(len, run.experiment.examples.values())) if config.rows != "tickets" else 0
     )
-    each = (tuned.prompt_tokens + tuned.completion_tokens) / max(1, tuned.calls - (tuned.free or 0))
+    each = sum(tuned.needed) / max(1, tuned.calls)
     rows = "rows are known" if known.kept else "at most, if all tickets are kept"
     basis = f"{rows}; tokens of a row as in the tuned student's calls, {config.max_epochs} epochs"
     tokens = round(each * learnt * config.max_epochs)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cortex_distill.errors import DistillError
+from cortex_distill.plan import Plan
 from cortex_distill.planned import FINE_TUNE, Against, Made, Planned, against, planned_of
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError, open_statements
@@ -29,19 +30,24 @@ def write_plan(run: Run) -> None:
     """
     if run.count("SELECT COUNT(*) FROM PLANS WHERE run_id = ? AND planned_at IS NOT NULL", run.id):
         return
-    session = open_statements(run.engine)  # its own: a plan hides the tables that the steps write to
     try:
-        plan = plan_run(Run(session, f"plan-{run.id}", run.experiment, run.engine))
+        plan = _planned(run)
     except (SqlError, DistillError) as error:
         log("no plan: %s", error)
         return
-    finally:
-        session.close()
     run.sql("DELETE FROM PLANS WHERE run_id = ?", run.id)
     columns = ["run_id", "position", *Planned._fields]
     upload(run.session, "PLANS", columns, [(run.id, place, *row) for place, row in enumerate(planned_of(plan))])
     run.sql("UPDATE PLANS SET planned_at = CURRENT_TIMESTAMP()::TIMESTAMP_NTZ WHERE run_id = ?", run.id)
     log("plan: %s", plan.headline)
+
+
+def _planned(run: Run) -> Plan:
+    session = open_statements(run.engine)  # its own: a plan hides the tables that the steps write to
+    try:
+        return plan_run(Run(session, f"plan-{run.id}", run.experiment, run.engine))
+    finally:
+        session.close()
 
 
 def planned_against(run: Run, spent: Sequence[Spent]) -> list[Against]:

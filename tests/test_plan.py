@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 from cortex_distill.plan import Difference, Part, Plan, Training, lines
 from cortex_distill.plan_sql import NOTHING, Counted
 from cortex_distill.planned import Made, Planned, against, cells, planned_of
+from cortex_distill.report_tickets import spent
+from flows.terminal import console, show_summary
+from tests.test_report import summary
 
 TEACHER, STUDENT = "llama3.3-70b", "llama3.1-8b"
 
 
 def part(step="generate", model=TEACHER, calls=10, free=0, read=1000, wrote=100):
-    return Part(step, model, "", calls, free, read, wrote, "")
+    return Part(step, model, "", calls, free, read, wrote, "", (read + 500, wrote + 50))
 
 
 def plan(*parts, is_local=False, max_credits=None, started=False):
@@ -46,7 +49,16 @@ def test_what_has_no_price_is_named_and_left_out_of_the_sum():
 def test_answered_calls_and_a_training_that_was_started_cost_nothing():
     one = plan(part("evaluate", "unheard-of", calls=10, free=10, read=0, wrote=0), started=True)
     assert (one.credits, one.without_price, one.calls, one.free) == (0.0, [], 0, 10)
-    assert one.headline == "shoes on dev: 0 calls to make, all 10 are answered"
+    assert one.headline == "shoes on dev: 0 calls to make, all 10 are answered; 0 tokens; 0.000 credits"
+
+
+def test_on_this_machine_a_plan_costs_what_cortex_would_take_for_all_of_it():
+    one = plan(part(calls=10, free=10, read=0, wrote=0), is_local=True, started=True)
+    assert one.credits == pytest.approx(550 * 1.21 / 1_000_000)
+    assert one.without_price == [f"training of {STUDENT}"]
+    assert one.headline.endswith(
+        "free here, where stand-ins answer; all of it on Cortex: 0.001 credits and what has no price known"
+    )
 
 
 def test_over_budget_is_for_those_who_pay():
@@ -77,6 +89,15 @@ def test_planned_and_made_stand_side_by_side():
         ("evaluate", f"tuned {STUDENT}", 5, 5),
         ("fine-tune", STUDENT, 0, None),
     ]
+
+
+def test_report_and_terminal_show_what_was_planned():
+    found = summary(planned=against([Planned("judge", TEACHER, 9, 100, None)], [Made("judge", TEACHER, 7, 1234, None)]))
+    text = spent(found)
+    assert "### Planned against actual" in text and "| 9 | 7 | 100 | 1,234 | – | – |" in text
+    with console.capture() as shown:
+        show_summary(found)
+    assert "Planned against actual" in shown.get() and "1,234" in shown.get()
 
 
 def test_two_fine_tuned_models_of_one_run_are_added_up():

@@ -13,7 +13,9 @@ from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tasks.generate import generate_tickets
 from tasks.judge import judge_tickets
 from tasks.plan import plan_run
+from tasks.planned import planned_against, write_plan
 from tasks.prepare import prepare_tables
+from tasks.report import what_was_spent
 from tasks.split import split_tickets
 from tasks.statements import statements
 
@@ -175,6 +177,41 @@ def test_the_holdout_that_a_table_holds_is_planned_like_one_in_a_file(plan_of, s
     session.sql("INSERT INTO people VALUES ('Refund', 'my money'), ('Wrong size', 'too big')").collect()
     plan = plan_of({"holdout": {"table": "DISTILL.PUBLIC.PEOPLE"}})
     assert [one.n for one in plan.differences if one.evaluation_set == "holdout"] == [2]
+
+
+@pytest.fixture
+def own_engine(home, monkeypatch):
+    """The engine that a second session finds."""
+    monkeypatch.setenv("DISTILL_HOME", str(home))
+
+
+def test_a_run_that_goes_on_is_held_against_the_plan_that_it_set_out_with(make_run, own_engine):
+    run = make_run()
+    prepare_tables.fn(run)
+    write_plan.fn(run)
+    generate_tickets.fn(run)
+    write_plan.fn(run)
+    sides = planned_against(run, what_was_spent(run))
+    assert sides[0].planned.calls == sides[0].made.calls == 6
+    assert sides[0].made.tokens == pytest.approx(sides[0].planned.tokens, rel=0.5)
+    assert (sides[1].step, sides[1].planned.calls, sides[1].made) == ("judge", 24, None)
+    assert run.count("SELECT COUNT(*) FROM TICKETS WHERE run_id = ?", run.id) == 24
+
+
+def test_a_run_that_finds_everything_answered_plans_nothing(make_run, do, own_engine):
+    do()
+    run = make_run()
+    prepare_tables.fn(run)
+    write_plan.fn(run)
+    assert [side.planned.calls for side in planned_against(run, what_was_spent(run))] == [0] * 6
+
+
+def test_a_plan_that_cannot_be_made_stops_no_run(make_run, own_engine, monkeypatch):
+    run = make_run()
+    prepare_tables.fn(run)
+    run.engine = "no_such_connection"
+    write_plan.fn(run)
+    assert planned_against(run, []) == []
 
 
 @given(prompt=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), draw=st.integers(0, 10**6))
