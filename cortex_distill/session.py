@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cortex_distill.errors import SetupError
 from cortex_distill.sql import Sql
 from cortex_distill.transient import is_transient_text
 
@@ -53,13 +52,14 @@ def who_answers(session: Session, model: str) -> str:
     return str(execute(session, Sql("SELECT SNOWFLAKE.LOCAL.SERVED_BY(?)", (model,)))[0][0])
 
 
-def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
-    """A Snowpark session on the local engine or on a connection of `connections.toml`.
+def open_session(engine: str = LOCAL, *, home: Path | None = None, tag: str = "") -> Session:
+    """A Snowpark session on the local engine, on a connection of `connections.toml`, or on a `block:<name>`.
 
     `home` is the local engine's folder (default: `local_folder`), `local_models` says who answers there.
+    `tag` is the QUERY_TAG of the session's statements.
     $DISTILL_MODELS_AS_OF is the day whose Cortex models can be called locally, such as 2024-10-01; else today.
     $DISTILL_IN_PROCESS=1 runs the local engine inside this process, for tests; else it is a process of its own.
-    Raises SetupError if the connection is unknown, refused, or names no database.
+    Raises SetupError if the connection or block is unknown, refused, or names no database.
     """
     os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
     from snowflake.snowpark import Session
@@ -69,10 +69,13 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
 
         in_process, as_of = os.environ.get("DISTILL_IN_PROCESS") == "1", os.environ.get("DISTILL_MODELS_AS_OF")
         folder, models = home or local_folder(), local_models()
-        connection = connect(folder, models, database=DATABASE, schema=SCHEMA, as_of=as_of, in_process=in_process)
+        place = {"database": DATABASE, "schema": SCHEMA}
+        connection = connect(folder, models, **place, as_of=as_of, tag=tag, in_process=in_process)
         local: Session = Session.builder.configs({"connection": connection}).create()
         return local
-    return _account_session(engine)
+    from cortex_distill.accounts import account_session
+
+    return account_session(engine, tag)
 
 
 class Statements:
@@ -99,35 +102,16 @@ class Statements:
         self.connection.close()
 
 
-def open_statements(engine: str = LOCAL) -> Session:
+def open_statements(engine: str = LOCAL, *, tag: str = "") -> Session:
     """`open_session` for a caller that only sends statements and has no time to lose, such as `distill plan`."""
     if engine != LOCAL:
-        return open_session(engine)
+        return open_session(engine, tag=tag)
     from cortex_distill.local import connect
 
     in_process, as_of = os.environ.get("DISTILL_IN_PROCESS") == "1", os.environ.get("DISTILL_MODELS_AS_OF")
     place = {"database": DATABASE, "schema": SCHEMA}
-    return cast(
-        "Session", Statements(connect(local_folder(), local_models(), **place, as_of=as_of, in_process=in_process))
-    )
-
-
-def _account_session(name: str) -> Session:
-    from snowflake.connector.errors import Error
-    from snowflake.snowpark import Session
-    from snowflake.snowpark.exceptions import SnowparkClientException
-
-    try:
-        session: Session = Session.builder.config("connection_name", name).create()
-    except (Error, SnowparkClientException, OSError) as error:
-        raise SetupError(
-            f"engine '{name}': no session on the connection of that name: {error}\n"
-            f"Write it into connections.toml (see README, Run it on Snowflake), or use --engine {LOCAL}."
-        ) from error
-    if not session.get_current_database() or not session.get_current_schema():
-        session.close()
-        raise SetupError(f"engine '{name}': the connection names no database and schema; add both in connections.toml")
-    return session
+    connection = connect(local_folder(), local_models(), **place, as_of=as_of, tag=tag, in_process=in_process)
+    return cast("Session", Statements(connection))
 
 
 def execute(session: Session, statement: Sql) -> list[Any]:

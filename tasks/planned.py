@@ -15,6 +15,7 @@ from cortex_distill.planned import FINE_TUNE, Against, Made, Planned, against, p
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError, open_statements
 from cortex_distill.upload import upload
+from tasks.cancel import query_tag
 from tasks.plan import plan_run
 from tasks.step import ON_CORTEX, log, task
 
@@ -43,7 +44,8 @@ def write_plan(run: Run) -> None:
 
 
 def _planned(run: Run) -> Plan:
-    session = open_statements(run.engine)  # its own: a plan hides the tables that the steps write to
+    tag = query_tag(run.id, run.config.name)
+    session = open_statements(run.engine, tag=tag)  # its own: a plan hides the tables that the steps write to
     try:
         return plan_run(Run(session, f"plan-{run.id}", run.experiment, run.engine))
     finally:

@@ -36,7 +36,7 @@ def statements(run: Run, who: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield title, shown(found)
     columns = [column.split()[0] for column in TABLES["EXPERIMENTS"].split(",")]
     row = {column: None for column in columns if column != "created_at"}
-    yield "record, for each arm and evaluation set; the values are what was counted", f"{merge_sql(row).text};"
+    yield "record, for each arm and evaluation set; the values are what was counted", f"{merge_sql([row]).text};"
 
 
 def asking(run: Run, ask: ledger.Ask, who: str) -> Iterator[tuple[str, Sql]]:
