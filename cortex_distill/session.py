@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 SESSION_GONE = 390111  # Snowflake's "Session no longer exists"
+NO_DETECTION = ("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
 DATABASE, SCHEMA = "DISTILL", "PUBLIC"  # of the local engine; an account's connection names its own
 
 
@@ -61,7 +62,7 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None, tag: str = ""
     $DISTILL_IN_PROCESS=1 runs the local engine inside this process, for tests; else it is a process of its own.
     Raises SetupError if the connection or block is unknown, refused, or names no database.
     """
-    os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
+    os.environ.setdefault(*NO_DETECTION)
     from snowflake.snowpark import Session
 
     if engine == LOCAL:
@@ -106,6 +107,7 @@ def open_statements(engine: str = LOCAL, *, tag: str = "") -> Session:
     """`open_session` for a caller that only sends statements and has no time to lose, such as `distill plan`."""
     if engine != LOCAL:
         return open_session(engine, tag=tag)
+    os.environ.setdefault(*NO_DETECTION)
     from cortex_distill.local import connect
 
     in_process, as_of = os.environ.get("DISTILL_IN_PROCESS") == "1", os.environ.get("DISTILL_MODELS_AS_OF")
