@@ -41,6 +41,12 @@ class Counted(NamedTuple):
         """Tokens of so many characters, if they are like the sample."""
         return characters * self.tokens / self.characters if self.prompts else characters / CHARACTERS_PER_TOKEN
 
+    def said(self, calls: int) -> str:
+        """Where the tokens of so many calls come from."""
+        if not self.prompts:
+            return f"{CHARACTERS_PER_TOKEN:.0f} characters a token, as this engine does not count"
+        return f"{self.prompts:,} prompts counted by the engine for {calls:,} calls, by length"
+
 
 NOTHING = Counted(0, 0, 0)
 

@@ -18,23 +18,19 @@ from cortex_distill.errors import SetupError
 from cortex_distill.plan import Part, Plan, Training
 from cortex_distill.plan_sql import (
     NOTHING,
-    SAMPLE,
-    Counted,
     Look,
     Looked,
-    count_sample,
     count_tokens,
-    free_sql,
     look_at,
-    write_keys,
 )
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError, who_answers
 from tasks import check_judge, evaluate, fine_tune, generate, judge, split
 from tasks.plan_estimate import Estimate, Shares, differences, hide_tables, planned_shares, stand_ins
+from tasks.plan_generation import CALLS, TEACHER, look_at_generation
 from tasks.prepare import write_rows
 
-TEACHER, CALLS, JUDGE, REST = "PLAN_TEACHER", "PLAN_CALLS", "PLAN_JUDGE", "PLAN_REST"
+JUDGE, REST = "PLAN_JUDGE", "PLAN_REST"
 HOLDOUT, TICKETS = "holdout", "tickets"
 PART = f"IFF(STARTSWITH(row_key, 'holdout '), '{HOLDOUT}', '{TICKETS}')"
 
@@ -61,7 +57,7 @@ def plan_run(run: Run) -> Plan:
         raise SetupError(f"plan: {error}\nSee who answers with: distill models {run.experiment.path}") from error
     has_earlier = hide_tables(run)
     write_rows(run)
-    generation = _look_at_generation(run, who[models.teacher])
+    generation = look_at_generation(run, who[models.teacher])
     known = _go_on(run, who) if not generation.left else Known()
     like = "" if known.tickets else stand_ins(run, has_earlier)
     estimate = Estimate(run, like)
@@ -81,49 +77,6 @@ def plan_run(run: Run) -> Plan:
         # whoever enforces a budget puts it into the file's model
         getattr(getattr(run.config, "budget", None), "max_credits", None),
     )
-
-
-class _Generation(NamedTuple):
-    calls: int
-    free: int
-    characters: float  # of all prompts
-    counted: Counted
-
-    @property
-    def left(self) -> int:
-        return self.calls - self.free
-
-    def part(self, run: Run, estimate: Estimate) -> Part:
-        config, teacher = run.config.generate, run.config.models.teacher
-        each, basis = estimate.reply_of_tickets(self.counted)
-        tickets = config.per_category * len(run.config.categories)
-        wrote = min(each * tickets, config.max_tokens * self.calls)
-        read, part = self.counted.of(self.characters), self.left / max(1, self.calls)
-        said = f"calls: by their keys; input: {counted_text(self.counted, self.left)}; output: {basis}"
-        return Part(
-            "generate",
-            teacher,
-            f"{tickets:,} tickets",
-            self.calls,
-            self.free,
-            round(read * part),
-            round(wrote * part),
-            said if self.left else "",
-            (round(read), round(wrote)),
-        )
-
-
-def _look_at_generation(run: Run, who: str) -> _Generation:
-    """The teacher's prompts are known to the file, so they are hashed here, and only their keys travel."""
-    calls = list(generate.generation_calls(run.experiment))
-    ask = generate.generation_ask(run.experiment, CALLS)
-    keys = ledger.call_keys(ask, who, ((call.prompt, call.draw) for call in calls))
-    write_keys(run.session, f"ASKED_{TEACHER}", [call.row_key for call in calls], keys)
-    different, free = map(int, run.query(free_sql(f"ASKED_{TEACHER}"))[0])
-    prompts = list(dict.fromkeys(call.prompt for call in calls))
-    counted = count_sample(run.session, ask.model, prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE])
-    mean = sum(len(call.prompt) for call in calls) / len(calls)
-    return _Generation(different, free, mean * different, counted)
 
 
 def _go_on(run: Run, who: dict[str, str]) -> Known:
@@ -188,7 +141,7 @@ def _parts(run: Run, who: dict[str, str], known: Known, shares: Shares, estimate
         each, basis = estimate.reply(look.ask, sample, models.student if is_tuned else "")
         source = "calls: by their keys" if exact else "calls: at most, if all tickets are kept"
         source = "calls: all, as nobody is called so yet" if exact and free is None else source
-        said = f"{source}; input: {counted_text(sample, left)}; output: {basis}" if left else ""
+        said = f"{source}; input: {sample.said(left)}; output: {basis}" if left else ""
         what = (
             "" if look.ask.step != "evaluate" else f"{tuned.variant if is_tuned else _arm(arms, looks, place)}, {part}"
         )
@@ -201,13 +154,6 @@ def _parts(run: Run, who: dict[str, str], known: Known, shares: Shares, estimate
 
 def _arm(arms: list[evaluate.Arm], looks: list[Look], place: int) -> str:
     return arms[place - (len(looks) - 1 - len(arms))].variant
-
-
-def counted_text(counted: Counted, calls: int) -> str:
-    """Where a number of tokens comes from."""
-    if not counted.prompts:
-        return "4 characters a token, as this engine does not count"
-    return f"{counted.prompts:,} prompts counted by the engine for {calls:,} calls, by length"
 
 
 def _training(run: Run, known: Known, shares: Shares, tuned: Part, estimate: Estimate) -> Training:
