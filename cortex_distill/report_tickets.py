@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from cortex_distill.funnel import funnel_chart, funnel_words
 from cortex_distill.markup import breakable, escaped, table
-from cortex_distill.prices import PRICES_OF
+from cortex_distill.planned import ABOUT, HEADER, cells
+from cortex_distill.prices import prices_of
 from cortex_distill.summary import Spent, Summary
 
 NONE = "–"
@@ -30,13 +31,20 @@ def spent(summary: Summary) -> str:
     asked = sum(one.rows for one in summary.calls)
     made = sum(one.calls for one in summary.spent)
     said = f"This run needed {asked:,} replies and made {made:,} calls; the others had been answered before."
-    prices = (
-        f"Credits are an estimate by a price list of {PRICES_OF}, without training; {NONE}: a stand-in, or no price."
-    )
+    lists = dict.fromkeys(prices_of(one.model) for one in summary.spent if one.credits is not None)
+    by = f" by a price list ({escaped('; '.join(filter(None, lists)))})" if lists else ""
+    prices = f"Credits are an estimate{by}, without training; {NONE}: a stand-in, or no price."
     header = ["step", "model", "calls", "failed", "tokens in", "tokens out", "credits"]
     rows = [_row(one) for one in summary.spent]
     rows += [_total(summary.spent)] if rows else []
-    return "\n\n".join(["## Model calls", said, *([table(header, rows, left=2), prices] if rows else [])])
+    return "\n\n".join(
+        ["## Model calls", said, *([table(header, rows, left=2), prices] if rows else []), *_planned(summary)]
+    )
+
+
+def _planned(summary: Summary) -> list[str]:
+    rows = [[breakable(escaped(cell)) for cell in cells(one)] for one in summary.planned]
+    return ["### Planned against actual", table(list(HEADER), rows, left=2), ABOUT] if rows else []
 
 
 def _row(one: Spent) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cortex_distill.markup import visible
 from cortex_distill.sql import Sql
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session as Session
 
 LOCAL = "local"
+NO_DETECTION = ("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
 DATABASE, SCHEMA = "DISTILL", "PUBLIC"  # of the local engine; an account's connection names its own
 
 
@@ -72,7 +74,7 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None, tag: str = ""
     $DISTILL_IN_PROCESS=1 runs the local engine inside this process, for tests; else it is a process of its own.
     Raises SetupError if the connection or block is unknown, refused, or names no database.
     """
-    os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
+    os.environ.setdefault(*NO_DETECTION)
     from snowflake.snowpark import Session
 
     if engine == LOCAL:
@@ -89,23 +91,65 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None, tag: str = ""
     return account_session(engine, tag)
 
 
+class Statements:
+    """What takes statements as a Snowpark session does, and nothing else: no Snowpark is loaded, which takes half a
+    second. For `execute` and for whoever needs no more."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self._cursor: Any = None
+
+    def sql(self, text: str, params: list[object]) -> Statements:
+        """The statement, which is sent by `collect`; a Statements is not changed by it."""
+        sent = Statements(self.connection)
+        sent._cursor = partial(self.connection.cursor().execute, text, params)
+        return sent
+
+    def collect(self) -> list[Any]:
+        """Send the statement; its rows. Raises the connector's errors."""
+        rows: list[Any] = self._cursor().fetchall()
+        return rows
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.connection.close()
+
+
+def open_statements(engine: str = LOCAL, *, tag: str = "") -> Session:
+    """`open_session` for a caller that only sends statements and has no time to lose, such as `distill plan`."""
+    if engine != LOCAL:
+        return open_session(engine, tag=tag)
+    os.environ.setdefault(*NO_DETECTION)
+    from cortex_distill.local import connect
+
+    in_process, as_of = os.environ.get("DISTILL_IN_PROCESS") == "1", os.environ.get("DISTILL_MODELS_AS_OF")
+    place = {"database": DATABASE, "schema": SCHEMA}
+    connection = connect(local_folder(), local_models(), **place, as_of=as_of, tag=tag, in_process=in_process)
+    return cast("Session", Statements(connection))
+
+
 def execute(session: Session, statement: Sql) -> list[Any]:
     """Run one statement; its rows, each a tuple with names. Raises SqlError, with Snowflake's own text."""
     from snowflake.connector.errors import Error
-    from snowflake.snowpark.exceptions import SnowparkClientException
 
     connection: Any = session.connection
     opened = getattr(connection, "opened", None)  # only a connection to the local engine can be opened again
     try:
         rows: list[Any] = session.sql(statement.text, params=list(statement.binds)).collect()
         return rows
-    except SnowparkClientException as error:
-        message = getattr(error, "message", None) or str(error)
-        failure = SqlError(message, int(getattr(error, "sql_error_code", None) or 0))
-        cause: Exception = error
     except Error as error:
-        failure, cause = SqlError(error.msg or str(error), error.errno or 0), error
+        failure, cause = SqlError(error.msg or str(error), error.errno or 0), cast("Exception", error)
+    except _snowpark_errors() as error:
+        message = getattr(error, "message", None) or str(error)
+        failure, cause = SqlError(message, int(getattr(error, "sql_error_code", None) or 0)), error
     if opened is not None and failure.code == SESSION_GONE:
         connection.reopen(opened)
         failure = SqlError("the local engine ended and was started again; what ran is tried again", SESSION_GONE)
     raise failure from cause
+
+
+def _snowpark_errors() -> type[Exception]:
+    """Looked up where something failed, and not before: a Statements that succeeds needs no Snowpark."""
+    from snowflake.snowpark.exceptions import SnowparkClientException
+
+    return SnowparkClientException

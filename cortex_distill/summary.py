@@ -7,6 +7,7 @@ from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated, not_co
 from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
 from cortex_distill.lost_replies import Lost
+from cortex_distill.planned import Against
 from cortex_distill.prices import credits
 from cortex_distill.scores import ROLES, SETS, Score
 from cortex_distill.standings import Standing
@@ -55,7 +56,7 @@ class Spent(NamedTuple):
     @property
     def credits(self) -> float | None:
         """Estimated; None for a stand-in and for a model without a price."""
-        return credits(self.model, self.served_by, self.prompt_tokens + self.completion_tokens)
+        return credits(self.model, self.served_by, self.prompt_tokens, self.completion_tokens)
 
 
 class Summary(NamedTuple):
@@ -79,6 +80,7 @@ class Summary(NamedTuple):
     spent: Sequence[Spent] = ()  # in the order in which they began
     earlier: Sequence[Standing] = ()  # other runs of the experiment, newest first
     constrained: Sequence[str] = ()  # variants that can only answer with a category
+    planned: Sequence[Against] = ()  # against actual; () where the run has no plan
     review: str = ""  # one sentence about what a person made of the tickets; '' if no review was wanted
     lost: Sequence[Lost] = ()  # replies that could not be used, by reason
 

@@ -3,7 +3,7 @@
 Every table carries `run_id`. Order and meaning follow the steps: what was asked (COMPLETIONS) and
 is being asked now (CLAIMS), what came of it
 (TICKETS), what people made of it (REVIEWS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good
-it was (EXPERIMENTS), what went into use (PROMOTIONS).
+it was (EXPERIMENTS), what was expected before (PLANS), what went into use (PROMOTIONS).
 """
 
 TABLES = {
@@ -36,6 +36,9 @@ TABLES = {
         prompt_tokens NUMBER, completion_tokens NUMBER, credits FLOAT, prices_of STRING, seconds FLOAT,
         created_at TIMESTAMP_NTZ, flow_run STRING, git_commit STRING, config VARIANT, calls NUMBER,
         design_effect FLOAT, tags VARIANT""",
+    "PLANS": """
+        run_id STRING, position NUMBER, step STRING, model STRING, calls NUMBER, tokens NUMBER, credits FLOAT,
+        planned_at TIMESTAMP_NTZ""",
     "PROMOTIONS": """
         alias STRING, model STRING, run_id STRING, experiment STRING, evaluation_set STRING, n NUMBER, accuracy FLOAT,
         accuracy_low FLOAT, gate VARIANT, promoted_by STRING, promoted_at TIMESTAMP_NTZ""",

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 BINDS_PER_STATEMENT = 2000
 
 
-def upload(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[str | int | None]]) -> int:
+def upload(
+    session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[str | int | float | None]]
+) -> int:
     """Append the rows; how many there were. Holds one statement's worth of them at a time."""
     total = 0
     names = ", ".join(identifier(column) for column in columns)

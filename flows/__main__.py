@@ -1,4 +1,4 @@
-"""The command line: `distill validate | run | ab | compare | show | promote | models | engine | up | down`."""
+"""The command line: `distill validate | plan | run | ab | compare | show | promote | models | engine | up | down`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cortex_distill.load import load_experiment
 from flows.comparing import ab, compare
 from flows.engine import engine
 from flows.models import models
+from flows.plan import plan
 from flows.promote import promote
 from flows.starting import ENGINE, Interrupted, parsed, prefect_started
 from flows.up import down, up
@@ -33,6 +34,7 @@ cli.add_command(ab)
 cli.add_command(compare)
 cli.add_command(engine)
 cli.add_command(models)
+cli.add_command(plan)
 cli.add_command(up)
 cli.add_command(down)
 cli.add_command(promote)

@@ -24,6 +24,7 @@ from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tasks.generate import generate_tickets
 from tasks.judge import judge_tickets
 from tasks.leaderboard import update_leaderboard
+from tasks.planned import write_plan
 from tasks.prepare import prepare_tables
 from tasks.record import record_results
 from tasks.report import Found, report_run
@@ -56,6 +57,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
     with open_run(config, engine, overrides) as run:
         # Setup
         prepare_tables(run)
+        write_plan(run)
 
         # Generate synthetic training data
         generated = generate_tickets(run)

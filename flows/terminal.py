@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from cortex_distill.errors import StepError
-from cortex_distill.markup import visible
 from cortex_distill.metrics import figure
+from cortex_distill.planned import ABOUT, HEADER, cells
 from cortex_distill.programs import typed
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
 from cortex_distill.verdicts import p_text
+from flows.console import console as console
 
 if TYPE_CHECKING:
     from cortex_distill.session import Session
     from cortex_distill.summary import Summary
     from flows.models import Tried
 
-
-class Screen(Console):
-    """A console on which text from tickets, models and files is seen, and cannot move the cursor or set a title."""
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        for part in super().render(renderable, options):
-            yield part if part.control else Segment(visible(part.text), part.style)
-
-
-console = Screen(width=None if sys.stdout.isatty() else 120)
 _NEXT = {
     ("distill", "show"): "every run in EXPERIMENTS",
     ("prefect", "server start"): "then http://127.0.0.1:4200/v2/artifacts: the report",
@@ -62,6 +50,8 @@ def show_summary(summary: Summary) -> None:
     if summary.review:
         console.print(Text(f"Review: {summary.review}"))
     console.print(_calls(summary))
+    if summary.planned:
+        console.print(_planned(summary))
     console.print(f"\nrun {summary.run_id}", highlight=False)
     for command, meaning in _NEXT.items():
         console.print(f"  {typed(command[0]) + ' ' + command[1]:<33}  {meaning}", highlight=False, soft_wrap=True)
@@ -120,6 +110,14 @@ def _calls(summary: Summary) -> Table:
         cells = (asked.step, asked.model.rsplit(".", 1)[-1] if asked.model.count(".") > 1 else asked.model)
         numbers = (str(asked.rows), str(asked.made), str(asked.failed), f"{asked.seconds:.1f}")
         table.add_row(*(Text(cell) for cell in (*cells, *numbers)))
+    return table
+
+
+def _planned(summary: Summary) -> Table:
+    table = plain("Planned against actual", [(name, "right" if place > 1 else "") for place, name in enumerate(HEADER)])
+    for one in summary.planned:
+        table.add_row(*map(Text, cells(one)))
+    table.caption, table.caption_justify = ABOUT, "left"
     return table
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-import httpx
 
 from cortex_distill.errors import SetupError
 from cortex_distill.local.service import client
@@ -171,6 +170,8 @@ def _stop(pid: int | None) -> None:
 
 
 def _answers(url: str) -> bool:
+    import httpx  # noqa: PLC0415  a tenth of a second, which no other command needs
+
     try:
         return httpx.get(f"{url}/api/health", timeout=2).status_code == httpx.codes.OK
     except httpx.TransportError:

@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from prefect import task
-
 from cortex_distill.ledger import Asked
 from cortex_distill.prompts import to_sql
 from cortex_distill.ratings import ratings_sql, score
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
-from cortex_distill.verdicts import SIGNIFICANT, Pair, p_text, verdicts
 from tasks.judge import COLUMNS, rating_ask
-from tasks.step import ON_CORTEX, progress
+from tasks.step import ON_CORTEX, progress, task
 
 
 class JudgeCheck(NamedTuple):
@@ -35,11 +32,15 @@ class JudgeCheck(NamedTuple):
     @property
     def can_tell(self) -> bool:
         """Whether it keeps more requests under their own category, beyond chance."""
+        from cortex_distill.verdicts import SIGNIFICANT  # noqa: PLC0415  takes a second, which prompts_sql needs not
+
         return self.own > self.other and self.p_value < SIGNIFICANT
 
     @property
     def text(self) -> str:
         """One sentence with the counts."""
+        from cortex_distill.verdicts import p_text  # noqa: PLC0415
+
         verdict = "it can tell" if self.can_tell else "it is not shown to tell right from wrong"
         lost = f"; {self.unreadable} of its {2 * self.rows} ratings could not be read" if self.unreadable else ""
         return (
@@ -51,6 +52,8 @@ class JudgeCheck(NamedTuple):
 @task(name="check the judge", **ON_CORTEX)
 def check_judge(run: Run) -> JudgeCheck | None:
     """Ask and count; None without a holdout, or if judge.check is 0. Safe to repeat."""
+    from cortex_distill.verdicts import Pair, verdicts  # noqa: PLC0415
+
     config = run.config.judge
     if run.config.holdout is None or not config.check:
         return None

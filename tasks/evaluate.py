@@ -11,14 +11,12 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from prefect import task
-
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.prompts import to_sql
 from cortex_distill.replies import normal_sql, object_schema, only_object_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
-from tasks.step import ON_CORTEX, progress
+from tasks.step import ON_CORTEX, progress, task
 
 TUNED_VARIANT = "tuned"  # the variant name of fine_tune.prompt; no variant of the file may have it
 JSON_TOKENS = 24  # allowed beyond evaluate.max_tokens for {"category": "…"}, which takes some ten
@@ -49,23 +47,25 @@ def tuned_arm(run: Run, model: str) -> Arm:
 @task(name="evaluate", task_run_name="evaluate {arm.role} {arm.variant}", **ON_CORTEX)
 def evaluate_arm(run: Run, arm: Arm) -> Asked:
     """Ask and compare. Safe to repeat. An empty or off-list answer is wrong, and counted as such."""
-    most = run.config.evaluate.max_tokens + (JSON_TOKENS if arm.constrained else 0)
-    label = {"category": {"type": "string", "enum": list(run.config.categories)}}
     with progress(f"evaluate {arm.role}, {arm.variant}") as report:
-        asked = run.ask(
-            Ask(
-                step="evaluate",
-                rows=prompts_sql(run, arm),
-                model=arm.model,
-                parameters={"temperature": 0, "max_tokens": most},
-                schema=object_schema(label) if arm.constrained else None,
-            ),
-            report,
-        )
+        asked = run.ask(evaluation_ask(run, arm), report)
     run.sql("DELETE FROM PREDICTIONS WHERE run_id = ? AND role = ? AND variant = ?", run.id, arm.role, arm.variant)
     insert = insert_sql(run.id, arm, asked.replies)
     run.sql(insert.text, *insert.binds)
     return asked
+
+
+def evaluation_ask(run: Run, arm: Arm) -> Ask:
+    """What a model is asked about every row that is predicted."""
+    most = run.config.evaluate.max_tokens + (JSON_TOKENS if arm.constrained else 0)
+    label = {"category": {"type": "string", "enum": list(run.config.categories)}}
+    return Ask(
+        step="evaluate",
+        rows=prompts_sql(run, arm),
+        model=arm.model,
+        parameters={"temperature": 0, "max_tokens": most},
+        schema=object_schema(label) if arm.constrained else None,
+    )
 
 
 def rows_sql(run_id: str) -> Sql:

@@ -14,9 +14,6 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from cortex_distill.errors import StepError
 from cortex_distill.ledger import Progress
 from cortex_distill.prompts import render, to_sql
@@ -25,7 +22,7 @@ from cortex_distill.session import who_answers
 from cortex_distill.sql import Sql, identifier, literal, qualified
 from cortex_distill.upload import upload
 from tasks.evaluate import in_turn
-from tasks.step import ON_CORTEX, log, progress
+from tasks.step import ON_CORTEX, log, progress, task
 
 LOST = ("ERROR", "CANCELLED")
 SECONDS_BETWEEN_POLLS = 2.0
@@ -53,18 +50,15 @@ class TunedStudent(NamedTuple):
     rows: int
 
 
-@task(name="start fine-tuning", retries=0, cache_policy=NO_CACHE)
+@task(name="start fine-tuning", retries=0)
 def start_fine_tuning(run: Run) -> FineTune:
     """Start the job, unless the same training already runs or is done. Submitting twice would pay twice."""
-    name = _write_rows(run)
+    name = write_rows(run)
     known = run.sql("SELECT job_id, status FROM FINE_TUNES WHERE fine_tune = ? ORDER BY created_at DESC", name)
     job_id = next((job for job, status in known if status not in LOST), None) or _orphan(run, name)
     reused = job_id is not None
     if job_id is None:
-        options = json.dumps({"max_epochs": run.config.fine_tune.max_epochs})
-        arguments = (name, run.config.models.student, _query(run, name, "train"), _query(run, name, "validation"))
-        constants = ", ".join(literal(value) for value in ("CREATE", *arguments, options))
-        job_id = str(run.sql(f"SELECT SNOWFLAKE.CORTEX.FINETUNE({constants})")[0][0]).strip('"')
+        job_id = str(run.query(create_sql(run, name))[0][0]).strip('"')
     if job_id not in [job for job, _ in known]:
         run.sql(
             """INSERT INTO FINE_TUNES (fine_tune, run_id, base_model, options, job_id, status, created_at)
@@ -126,7 +120,15 @@ def _tuned(job: dict[str, Any], started: FineTune) -> TunedStudent:
     )
 
 
-def _write_rows(run: Run) -> str:
+def create_sql(run: Run, name: str) -> Sql:
+    """The statement that starts a job. All arguments are constants: whether FINETUNE takes binds is unknown."""
+    options = json.dumps({"max_epochs": run.config.fine_tune.max_epochs})
+    arguments = (name, run.config.models.student, _query(run, name, "train"), _query(run, name, "validation"))
+    constants = ", ".join(literal(value) for value in ("CREATE", *arguments, options))
+    return Sql(f"SELECT SNOWFLAKE.CORTEX.FINETUNE({constants})")
+
+
+def write_rows(run: Run) -> str:
     """Put the rows where both FINETUNE queries find them; the name of the training, from their content."""
     rows = rows_sql(run)
     draft = f"DRAFT_{run.id}"  # rows of this run until their name is known

@@ -14,8 +14,6 @@ from itertools import product
 from math import ceil
 from typing import Any, NamedTuple
 
-from prefect import task
-
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.load import Experiment
 from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_tickets_sql
@@ -24,7 +22,7 @@ from cortex_distill.replies import normal_sql, object_schema, objects_sql, text_
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.upload import upload
-from tasks.step import ON_CORTEX, progress
+from tasks.step import ON_CORTEX, progress, task
 
 # Calls in a row that show the same examples: a small model reads a prompt that repeats only once, and most of its
 # time goes into reading. The temperature makes their tickets differ.
@@ -58,23 +56,14 @@ class GenerationCall(NamedTuple):
 @task(name="generate", **ON_CORTEX)
 def generate_tickets(run: Run) -> Generated:
     """Ask, read, mark the repeats. Safe to repeat. Raises StepError if no reply held a ticket."""
-    plan, config = f"CALLS_{run.id.replace('-', '')[:12]}", run.config.generate
+    plan = f"CALLS_{run.id.replace('-', '')[:12]}"
     run.sql(
         f"""CREATE OR REPLACE TEMPORARY TABLE {plan}
         (row_key STRING, category STRING, draw NUMBER, attributes STRING, prompt STRING)"""
     )
     upload(run.session, plan, GenerationCall._fields, generation_calls(run.experiment))
     with progress("generate") as report:
-        asked = run.ask(
-            Ask(
-                step="generate",
-                rows=Sql(f"SELECT row_key, prompt, draw FROM {plan}"),
-                model=run.config.models.teacher,
-                parameters={"temperature": config.temperature, "max_tokens": config.max_tokens},
-                schema=(TICKET if config.per_call == 1 else TICKETS) if config.structured_output else None,
-            ),
-            report,
-        )
+        asked = run.ask(generation_ask(run.experiment, plan), report)
     run.sql("DELETE FROM TICKETS WHERE run_id = ?", run.id)
     insert = insert_sql(run.id, plan, asked.replies)
     run.sql(insert.text, *insert.binds)
@@ -100,6 +89,18 @@ def _count(run: Run, asked: Asked) -> Generated:
     return Generated(wanted, asked, asked.rows - int(useful), int(written), int(duplicates), lost)
 
 
+def generation_ask(experiment: Experiment, plan: str) -> Ask:
+    """What the teacher is asked about the calls in a table."""
+    config = experiment.config.generate
+    return Ask(
+        step="generate",
+        rows=Sql(f"SELECT row_key, prompt, draw FROM {plan}"),
+        model=experiment.config.models.teacher,
+        parameters={"temperature": config.temperature, "max_tokens": config.max_tokens},
+        schema=(TICKET if config.per_call == 1 else TICKETS) if config.structured_output else None,
+    )
+
+
 def generation_calls(experiment: Experiment) -> Iterator[GenerationCall]:
     """Every call of the teacher: `per_category` tickets a category, at most `per_call` a call.
 
@@ -110,18 +111,22 @@ def generation_calls(experiment: Experiment) -> Iterator[GenerationCall]:
     combinations = [dict(zip(config.vary, values, strict=True)) for values in product(*config.vary.values())]
     for position, (category, definition) in enumerate(experiment.config.categories.items()):
         shuffled = random.Random(category).sample(combinations, len(combinations))
+        last, prompt, varied = (-1, -1, -1), "", ""
         for number in range(ceil(config.per_category / config.per_call)):
             attributes = shuffled[number % len(shuffled)]
-            values: dict[str, Any] = {
-                **attributes,
-                "category": category,
-                "definition": definition,
-                "categories": experiment.config.categories,
-                "count": min(config.per_call, config.per_category - number * config.per_call),
-                "examples": _examples(experiment, category, number // CALLS_PER_EXAMPLES),
-            }
-            prompt = render(config.prompt, values)
-            yield GenerationCall(f"{position}-{number}", category, number, json.dumps(attributes), prompt)
+            count = min(config.per_call, config.per_category - number * config.per_call)
+            differs = (number % len(shuffled), count, number // CALLS_PER_EXAMPLES)
+            if differs != last:
+                values: dict[str, Any] = {
+                    **attributes,
+                    "category": category,
+                    "definition": definition,
+                    "categories": experiment.config.categories,
+                    "count": count,
+                    "examples": _examples(experiment, category, number // CALLS_PER_EXAMPLES),
+                }
+                last, prompt, varied = differs, render(config.prompt, values), json.dumps(attributes)
+            yield GenerationCall(f"{position}-{number}", category, number, varied, prompt)
 
 
 def _examples(experiment: Experiment, category: str, number: int) -> list[dict[str, str]]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from prefect import task
-
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_ratings_sql
 from cortex_distill.prompts import to_sql
@@ -19,7 +17,7 @@ from cortex_distill.ratings import given, ratings_sql, score
 from cortex_distill.replies import object_schema
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql, join
-from tasks.step import ON_CORTEX, progress
+from tasks.step import ON_CORTEX, progress, task
 
 COLUMNS = {name: f"t.{name}" for name in ("category", "scenario", "request")} | {"definition": "c.definition"}
 UNREADABLE = "judge: the rating could not be read"

@@ -13,15 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from prefect import task
-
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.replies import normal_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql, identifier
 from cortex_distill.tables import complete_sql
 from cortex_distill.upload import upload
-from tasks.step import ON_CORTEX
+from tasks.step import ON_CORTEX, task
 
 
 class Prepared(NamedTuple):
@@ -36,6 +34,11 @@ def prepare_tables(run: Run) -> Prepared:
     """Create, then fill. Raises ConfigError if the holdout file is unusable, StepError if its labels are unknown."""
     for statement in complete_sql():
         run.sql(statement)
+    return write_rows(run)
+
+
+def write_rows(run: Run) -> Prepared:
+    """The categories and the holdout of this run, in the place of what it wrote before. Raises as prepare_tables."""
     for table in ("CATEGORIES", "HOLDOUT"):
         run.sql(f"DELETE FROM {table} WHERE run_id = ?", run.id)
     labels = enumerate(run.config.categories.items())

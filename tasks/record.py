@@ -10,17 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prefect import task
-
 from cortex_distill.ledger import Asked
 from cortex_distill.load import resolved
 from cortex_distill.metrics import Confusion, design_effect
-from cortex_distill.prices import PRICES_OF, credits
+from cortex_distill.prices import credits, prices_of
 from cortex_distill.run import Run
 from cortex_distill.scores import Score, ranked
 from cortex_distill.sql import Sql
 from tasks.evaluate import Arm
-from tasks.step import ON_CORTEX
+from tasks.step import ON_CORTEX, task
 
 KEY = ("run_id", "role", "variant", "evaluation_set")
 JSON = ("config", "tags")
@@ -82,8 +80,7 @@ def _score(row: Sequence[Any], confusion: Confusion, groups: Sequence[tuple[int,
 
 def experiment_row(run: Run, score: Score, seconds: float | None) -> dict[str, Any]:
     """The row of EXPERIMENTS for one score; the columns of the table but created_at."""
-    tokens = score.prompt_tokens + score.completion_tokens
-    spent = credits(score.model, score.served_by, tokens)
+    spent = credits(score.model, score.served_by, score.prompt_tokens, score.completion_tokens)
     return {
         "run_id": run.id,
         "experiment": run.config.name,
@@ -105,7 +102,7 @@ def experiment_row(run: Run, score: Score, seconds: float | None) -> dict[str, A
         "prompt_tokens": score.prompt_tokens,
         "completion_tokens": score.completion_tokens,
         "credits": spent,
-        "prices_of": None if spent is None else PRICES_OF,
+        "prices_of": None if spent is None else prices_of(score.model),
         "seconds": seconds,
         "flow_run": run.flow_run_url,
         "git_commit": run.git_commit,

@@ -28,6 +28,7 @@ from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
 from tasks.judge import Judged
 from tasks.pairs import Answers, count_pairs
+from tasks.planned import planned_against
 from tasks.review import Reviewed
 from tasks.split import Shares
 from tasks.step import ON_CORTEX, log
@@ -76,7 +77,8 @@ def report_run(run: Run, found: Found) -> Summary:
         judge_can_tell=found.checked.can_tell if found.checked else None,
         review=found.reviewed.text if found.reviewed else "",
         prompts=dict(run.config.prompts),
-        spent=what_was_spent(run),
+        spent=(spent := what_was_spent(run)),
+        planned=planned_against(run, spent),
         earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
         constrained=list(run.config.evaluate.constrained),
         lost=[*found.generated.lost, *found.judged.lost, *lost_answers(run.query(lost_answers_sql(run.id)))],

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from prefect import task
-
 from cortex_distill.config import Split
 from cortex_distill.lost_replies import need
 from cortex_distill.replies import normal_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
-from tasks.step import ON_CORTEX
+from tasks.step import ON_CORTEX, task
 
 IN_HOLDOUT = "split: also in the holdout"
 

@@ -1,0 +1,87 @@
+"""The statements of every step as they would be sent, by the functions that the steps use. Nothing is sent.
+
+Names of temporary tables end in a number of the run or the call there, and in a word here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from cortex_distill import ledger
+from cortex_distill.run import Run
+from cortex_distill.sql import Sql
+from cortex_distill.tables import TABLES, complete_sql
+from tasks import check_judge, evaluate, fine_tune, generate, judge, prepare, split
+from tasks.record import merge_sql
+
+SHOWN = 300  # characters of a bind
+
+
+def statements(run: Run, who: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(step and what for, statement). `run` is the one that was planned: its session has the run's rows.
+
+    The name of a fine-tuned model ends in a hash of its rows, which are not known yet: twelve zeros stand for it.
+    """
+    for place, text in enumerate(complete_sql(), start=1):
+        yield f"prepare {place}", shown(Sql(text))
+    if run.config.holdout is not None and run.config.holdout.table is not None:
+        yield "prepare: copy the holdout", shown(prepare.copy_sql(run.id, run.config.holdout.table))
+    steps = [*_tickets(run), *_students(run)]
+    for title, found in steps:
+        if isinstance(found, ledger.Ask):
+            for what, statement in asking(run, found, who.get(found.model, "")):
+                yield f"{title}: {what}", shown(statement)
+        else:
+            yield title, shown(found)
+    columns = [column.split()[0] for column in TABLES["EXPERIMENTS"].split(",")]
+    row = {column: None for column in columns if column != "created_at"}
+    yield "record, for each arm and evaluation set; the values are what was counted", f"{merge_sql([row]).text};"
+
+
+def asking(run: Run, ask: ledger.Ask, who: str) -> Iterator[tuple[str, Sql]]:
+    """What the ledger sends for an Ask: keys, missing calls, the first calls, replies."""
+    name = ask.step.upper()
+    yield "the keys of its calls", ledger.asked_sql(name, ask, who)
+    yield "calls that are not answered", ledger.pending_sql(name)
+    yield (
+        "the first calls; as many more as it takes",
+        ledger.insert_sql(run.id, name, ask, 1, 1 + ledger.FIRST_STATEMENT),
+    )
+    yield "the replies", ledger.replies_sql(name)
+
+
+def _tickets(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
+    config, thresholds = run.config, run.config.judge.thresholds
+    yield "generate", generate.generation_ask(run.experiment, "CALLS")
+    yield "generate: read the tickets", generate.insert_sql(run.id, "CALLS", "REPLIES_GENERATE")
+    yield "generate: mark repeats", generate.mark_duplicates_sql(run.id)
+    yield "judge", judge.rating_ask(run, "judge", judge.prompts_sql(run))
+    yield "judge: read the ratings", judge.rate_sql(run.id, "REPLIES_JUDGE", thresholds)
+    yield "judge: keep what reaches every threshold", judge.keep_sql(run.id, thresholds)
+    if config.holdout is not None and config.judge.check:
+        yield "check the judge", judge.rating_ask(run, "check", check_judge.prompts_sql(run))
+        yield "check the judge: count", check_judge.count_sql("REPLIES_CHECK", thresholds)
+    yield "split: drop what the holdout has", split.drop_sql(run.id)
+    yield "split", split.split_sql(run.id, config.split)
+
+
+def _students(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
+    rows = fine_tune.rows_sql(run)
+    yield "fine-tune: rows", Sql(f"SELECT {rows.text}", rows.binds)
+    name = f"{run.config.name}_{'0' * 12}".upper()
+    yield "fine-tune: start the job", fine_tune.create_sql(run, name)
+    for arm in [*evaluate.base_arms(run), evaluate.tuned_arm(run, name)]:
+        title = f"evaluate {arm.role} {arm.variant}"
+        yield title, evaluate.evaluation_ask(run, arm)
+        yield f"{title}: compare", evaluate.insert_sql(run.id, arm, "REPLIES_EVALUATE")
+
+
+def shown(statement: Sql) -> str:
+    """The text as it is sent, and a comment for each `?` with the value that is bound to it."""
+    binds = (
+        f"--   ?{place}: {text if len(text) <= SHOWN else f'{text[:SHOWN]}… ({len(text):,} characters)'}"
+        for place, value in enumerate(statement.binds, start=1)
+        for text in [json.dumps(value, ensure_ascii=False, default=str)]
+    )
+    return "\n".join([f"{statement.text};", *binds])
