@@ -1,0 +1,43 @@
+"""What is wrong, or doubtful, before a run spends anything: each with its place, and what to do now."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Finding(NamedTuple):
+    """One problem, or one warning."""
+
+    at: str
+    """Where it is to be mended: a dotted key of the experiment file, or `engine`."""
+    what: str
+    """What is wrong; what to write or which statement to run."""
+    stops: bool = True
+    """Whether the run stops; a warning is shown and the run goes on."""
+
+
+def unchecked(at: str, what: str, why: str) -> Finding:
+    """A warning that something could not be checked, with the reason in Snowflake's words."""
+    return Finding(at, f"could not be checked: {what}: {first_line(why)}", stops=False)
+
+
+def first_line(text: str) -> str:
+    """An error text on one line, without Snowpark's own number and the statement's id before Snowflake's message."""
+    line = " ".join(text.split())
+    marks = line.split(": ", 2)
+    return marks[2] if len(marks) == 3 and marks[0].startswith("(1304)") else line
+
+
+def listed(names: Iterable[str], most: int = 6) -> str:
+    """`'a', 'b' or 'c'`; at most `most` of them."""
+    *others, last = [f"'{name}'" for name in names][:most] or ["none"]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def warnings(found: Sequence[Finding]) -> list[Finding]:
+    """Those that do not stop the run."""
+    return [one for one in found if not one.stops]
+
+
+def problems(found: Sequence[Finding]) -> list[Finding]:
+    """Those that do."""
+    return [one for one in found if one.stops]
