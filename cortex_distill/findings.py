@@ -1,5 +1,6 @@
 """What is wrong, or doubtful, before a run spends anything: each with its place, and what to do now."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -21,10 +22,8 @@ def unchecked(at: str, what: str, why: str) -> Finding:
 
 
 def first_line(text: str) -> str:
-    """An error text on one line, without Snowpark's own number and the statement's id before Snowflake's message."""
-    line = " ".join(text.split())
-    marks = line.split(": ", 2)
-    return marks[2] if len(marks) == 3 and marks[0].startswith("(1304)") else line
+    """An error text on one line, without the number and the HTTP status that may stand before it."""
+    return re.sub(r"^(\(1304\): [-0-9a-f]{36}: )?(\d{6} \(\w{5}\): )?(400 )?", "", " ".join(text.split()))
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cortex_distill.errors import SetupError
+from cortex_distill.remedies import remedy_of_login, remedy_of_statement
 from cortex_distill.sql import Sql
 from cortex_distill.transient import is_transient_text
 
@@ -19,12 +21,14 @@ DATABASE, SCHEMA = "DISTILL", "PUBLIC"  # of the local engine; an account's conn
 
 
 class SqlError(Exception):
-    """A statement failed. `code` is Snowflake's error number (0 if none), `transient` whether to try again."""
+    """A statement failed. `code` is Snowflake's error number (0 if none), `transient` whether to try again, `remedy`
+    what a person can do ('' if it may be a defect of ours)."""
 
     def __init__(self, message: str, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
         self.transient = code == SESSION_GONE or is_transient_text(message)
+        self.remedy = remedy_of_statement(message)
 
 
 def local_folder() -> Path:
@@ -78,18 +82,36 @@ def _account_session(name: str) -> Session:
     from snowflake.connector.errors import Error
     from snowflake.snowpark import Session
     from snowflake.snowpark.exceptions import SnowparkClientException
+    from tomlkit.exceptions import TOMLKitError
 
+    logging.getLogger("snowflake.connector.vendored.urllib3").setLevel(logging.ERROR)  # the exception says it
     try:
         session: Session = Session.builder.config("connection_name", name).create()
-    except (Error, SnowparkClientException, OSError) as error:
+    except (Error, SnowparkClientException, OSError, ValueError, TOMLKitError) as error:
+        said = " ".join(str(error).split())
         raise SetupError(
-            f"engine '{name}': no session on the connection of that name: {error}\n"
-            f"Write it into connections.toml (see README, Run it on Snowflake), or use --engine {LOCAL}."
+            f"engine '{name}': no session on the connection of that name in {connections_file()}: {said}\n"
+            f"{remedy_of_login(said)}, or use --engine {LOCAL}."
         ) from error
-    if not session.get_current_database() or not session.get_current_schema():
+    missing = [
+        f'{key} = "…"'
+        for key, has in (("database", session.get_current_database()), ("schema", session.get_current_schema()))
+        if not has
+    ]
+    if missing:
         session.close()
-        raise SetupError(f"engine '{name}': the connection names no database and schema; add both in connections.toml")
+        raise SetupError(
+            f"engine '{name}': the connection has no {' and no '.join(part.split()[0] for part in missing)}; write under"
+            f" [{name}] in {connections_file()}: {', '.join(missing)} (they must exist, and the role may use them)"
+        )
     return session
+
+
+def connections_file() -> Path:
+    """Where Snowflake's connector looks for connections: in $SNOWFLAKE_HOME, else ~/.snowflake, else its own place."""
+    from snowflake.connector.constants import CONNECTIONS_FILE
+
+    return Path(CONNECTIONS_FILE)
 
 
 def execute(session: Session, statement: Sql) -> list[Any]:

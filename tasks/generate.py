@@ -87,9 +87,11 @@ def _count(run: Run, asked: Asked) -> Generated:
         "SELECT COUNT(*), COUNT(duplicate_of), COUNT(DISTINCT completion_key) FROM TICKETS WHERE run_id = ?", run.id
     )[0]
     if not written:
-        error = run.sql(f"SELECT COALESCE(MIN(error), MIN(reply)) FROM {asked.replies}")[0][0]
+        error, reply = run.sql(f"SELECT MIN(error), MIN(reply) FROM {asked.replies}")[0]
+        if reply is None:
+            raise StepError(f"generate: none of {asked.rows} calls of {asked.model} was answered: {str(error)[:600]}")
         raise StepError(
-            f"generate: {asked.rows} replies of {asked.model} held no ticket; one reads {str(error)[:300]!r};"
+            f"generate: {asked.rows} replies of {asked.model} held no ticket; one reads {str(error or reply)[:300]!r};"
             " generate.prompt must ask for JSON with scenario and request"
         )
     wanted = run.config.generate.per_category * len(run.config.categories)

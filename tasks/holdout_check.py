@@ -77,7 +77,7 @@ def _table(run: Run, name: str) -> Holdout:
         return Holdout({}, "", [Finding(at, f"{what} SELECT on it: GRANT SELECT ON TABLE {name} TO ROLE …")])
     empty = sum(int(count if not (label or "").strip() else blank) for label, count, blank in counted)
     if empty:
-        what = f"{name} has {empty} rows whose request or category is empty; fill or delete them"
+        what = f"{name} has {_rows(empty)} whose request or category is empty; fill or delete them"
         return Holdout({}, "", [Finding(at, what)])
     return Holdout({label: int(count) for label, count, _ in counted}, longest[0][0] if longest else "", [])
 
@@ -89,8 +89,8 @@ def _labelled(at: str, rows: Mapping[str, int], labels: Sequence[str]) -> Iterat
         return
     unknown = sorted(set(rows) - set(labels), key=lambda label: (-rows[label], label))
     for label in unknown[:10]:
-        what = f"the label '{label}' ({rows[label]} rows) is no category; {suggestion(label, labels)}"
-        yield Finding(at, f"{what}; rename it there, or add it to categories")
+        what = f"the label '{label}' ({_rows(rows[label])}) is no category; {suggestion(label, labels)}"
+        yield Finding(at, f"{what} Rename it there, or add it to categories")
     if len(unknown) > 10:
         yield Finding(at, f"{len(unknown) - 10} more labels are no category; should another column be called category?")
     if missing := [label for label in labels if label not in rows]:
@@ -98,4 +98,8 @@ def _labelled(at: str, rows: Mapping[str, int], labels: Sequence[str]) -> Iterat
     low, high = wilson_interval(round(0.8 * n), n)
     if high - low > 2 * WIDEST:
         shown = figure(0.8, low, high)
-        yield Finding(at, f"has {n} rows: an accuracy of {shown} is all they can tell (95 %); add rows", stops=False)
+        yield Finding(at, f"has {_rows(n)}: an accuracy of {shown} is all they can tell (95 %); add rows", stops=False)
+
+
+def _rows(n: int) -> str:
+    return "1 row" if n == 1 else f"{n} rows"

@@ -33,7 +33,7 @@ def connect(
     try:
         date.fromisoformat(as_of or "2026-01-01")
     except ValueError as error:
-        raise SetupError(f"models as of '{as_of}': that is no day; write it as 2024-10-01") from error
+        raise SetupError(f"DISTILL_MODELS_AS_OF: '{as_of}' is no day; write it as 2024-10-01") from error
     module = import_module(_ENGINES if in_process else _SERVICE)
     connection: SnowflakeConnection = module.connect(home, models, database=database, schema=schema, as_of=as_of)
     return connection
