@@ -27,7 +27,8 @@ _STATEMENTS = (
 _LOGINS = (
     _Remedy(r"invalid connection_name", "write it into connections.toml (README, Run it on Snowflake)"),
     _Remedy(r"incorrect username or password", "mend user and password (or authenticator) of that connection"),
-    _Remedy(r"\bmfa\b|multi-factor|\bduo\b", "give it authenticator = \"USERNAME_PASSWORD_MFA\", a key pair or a token"),
+    _Remedy(r"\bmfa\b|multi-factor|\bduo\b",
+            "give it a key pair, a token, or authenticator = \"USERNAME_PASSWORD_MFA\""),
     _Remedy(r"could not connect|failed to connect|name or service|\b404\b|timed out", "check its account (ORG-ACCOUNT,"
             " without .snowflakecomputing.com) and this machine's network and proxy"),
     _Remedy(r"private.?key|no such file|\.p8", "mend private_key_file of that connection"),

@@ -93,16 +93,13 @@ def _account_session(name: str) -> Session:
             f"engine '{name}': no session on the connection of that name in {connections_file()}: {said}\n"
             f"{remedy_of_login(said)}, or use --engine {LOCAL}."
         ) from error
-    missing = [
-        f'{key} = "…"'
-        for key, has in (("database", session.get_current_database()), ("schema", session.get_current_schema()))
-        if not has
-    ]
-    if missing:
+    has = {"database": session.get_current_database(), "schema": session.get_current_schema()}
+    if missing := [key for key, value in has.items() if not value]:
         session.close()
+        write = ", ".join(f'{key} = "…"' for key in missing)
         raise SetupError(
-            f"engine '{name}': the connection has no {' and no '.join(part.split()[0] for part in missing)}; write under"
-            f" [{name}] in {connections_file()}: {', '.join(missing)} (they must exist, and the role may use them)"
+            f"engine '{name}': the session has no {' and no '.join(missing)}; write under [{name}] in"
+            f" {connections_file()}: {write} (they must exist, and the role must have USAGE on them)"
         )
     return session
 
