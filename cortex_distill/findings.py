@@ -23,7 +23,7 @@ def unchecked(at: str, what: str, why: str) -> Finding:
 
 def first_line(text: str) -> str:
     """An error text on one line, without the number and the HTTP status that may stand before it."""
-    return re.sub(r"^(\(1304\): [-0-9a-f]{36}: )?(\d{6} \(\w{5}\): )?(400 )?", "", " ".join(text.split()))
+    return re.sub(r"^(\(1304\): [-0-9a-f]{36}: )?(\d{6} \(\w{5}\): )?(400 )?", "", " ".join(text.split())).rstrip(".")
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +90,7 @@ def _account_session(name: str) -> Session:
     try:
         session: Session = Session.builder.config("connection_name", name).create()
     except (Error, SnowparkClientException, OSError, ValueError, TOMLKitError) as error:
-        said = " ".join(str(error).split())
-        raise SetupError(
-            f"engine '{name}': no session on the connection of that name in {connections_file()}: {said}\n"
-            f"{remedy_of_login(said)}, or use --engine {LOCAL}."
-        ) from error
+        raise SetupError(_no_session(name, " ".join(str(error).split()))) from error
     has = {"database": session.get_current_database(), "schema": session.get_current_schema()}
     if missing := [key for key, value in has.items() if not value]:
         session.close()
@@ -102,6 +100,18 @@ def _account_session(name: str) -> Session:
             f" {connections_file()}: {write} (they must exist, and the role must have USAGE on them)"
         )
     return session
+
+
+def _no_session(name: str, said: str) -> str:
+    at, known = f"engine '{name}'", re.fullmatch(r"Invalid connection_name .*, known ones are (\[.*\])", said)
+    if known:
+        names = re.findall(r"'(.*?)'", known[1])
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(names) or 'none'}"
+        how = f"README, Run it on Snowflake, says what to write; or use --engine {LOCAL}."
+        return f"{at}: there is no connection of that name in {connections_file()}; {hint}\n{how}"
+    why = f"no session on the connection of that name in {connections_file()}: {said.rstrip('.')}"
+    return f"{at}: {why}.\nNow {remedy_of_login(said)}; or use --engine {LOCAL}."
 
 
 def connections_file() -> Path:

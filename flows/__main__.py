@@ -129,7 +129,9 @@ def main() -> None:
 def _let_go(error: BaseException | None) -> None:
     """Forget the frames behind an error: Prefect keeps it, they hold DuckDB's connections, and DuckDB complains
     about each one that outlives it."""
-    while error is not None:
+    seen = set[int]()
+    while error is not None and id(error) not in seen:  # Prefect raises errors again, until one is its own cause
+        seen.add(id(error))
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
 

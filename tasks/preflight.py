@@ -65,7 +65,7 @@ def findings(run: Run) -> list[Finding]:
     found = [*rights_findings(account), *model_findings(named, account, known, today)]
     wrong = {name for key, name in named.items() for one in problems(found) if key in one.at.split(", ")}
     found += _nobody_answers(run, {key: name for key, name in named.items() if name not in wrong})
-    holdout = check_holdout(run)
+    holdout = check_holdout(run, account.here.role)
     found += [*holdout.found, *context_findings(run, holdout.longest, account.here.region)]
     return [*found, *_doubts(run)]
 

@@ -106,8 +106,8 @@ MISTAKES = [
     Mistake("The holdout lacks a column", ON_LOCAL, lambda where: where.holdout("text,category\na,Refund\n")),
     Mistake("The holdout is not UTF-8", ON_LOCAL, lambda where: where.holdout(b"request,category\nTr\xe8s,Refund\n")),
     Mistake("The holdout's table is not there, or may not be read", ON_LOCAL, _table),
-    Mistake("The connection is unknown", ON_ACCOUNT, lambda where: where.environment.update(
-            SNOWFLAKE_HOME=str(where.write("snowflake/connections.toml", "[my_acount]\n").parent)), True),
+    Mistake("The connection is unknown", ("validate", EXPERIMENT, "--engine", "my_acount"),
+            lambda where: where.connection(), True),
     Mistake("The login is refused", ON_ACCOUNT, lambda where: where.connection(password="wrong"), True),
     Mistake("Nobody answers at the account's address", ON_ACCOUNT, lambda where: where.connection(port=9), True),
     Mistake("The connection names no database and schema", ON_ACCOUNT,
