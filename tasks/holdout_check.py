@@ -35,6 +35,42 @@ def check_holdout(run: Run, role: str) -> Holdout:
     """Raises SqlError for a failure that may pass."""
     holdout = run.config.holdout
     if holdout is None:
+        what = (
+            "there is none: validation tickets are the teacher's own, and figures on them flatter; name a file or table"
+        )
+        return Holdout({}, "", [Finding("holdout", f"{what} of labelled requests", stops=False)])
+    at = "holdout.file" if holdout.file else "holdout.table"
+    read = _file(run, str(holdout.file)) if holdout.file else _table(run, str(holdout.table), role)
+    if read.found:
+        return read
+    return read._replace(found=list(_labelled(at, read.rows, list(run.config.categories))))
+
+
+def _file(run: Run, name: str) -> Holdout:
+    rows, longest = Counter[str](), ""
+    try:
+        for _, category, request in read_rows(run.experiment.path.parent / name):
+            rows[category] += 1
+            longest = max(longest, request, key=len)
+    except ConfigError as error:  # read_rows says path and line
+        return Holdout({}, "", [Finding("holdout.file", str(error).replace("holdout.file: ", "", 1))])
+    return Holdout(rows, longest, [])
+
+
+def _table(run: Run, name: str, role: str) -> Holdout:
+    table, at = identifier(name), "holdout.table"
+    try:
+        counted = run.sql(
+            f"""SELECT category::STRING, COUNT(*), COUNT_IF(TRIM(COALESCE(request::STRING, '')) = '') FROM {table}
+            GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_LABELS}"""
+        )
+        longest = run.sql(
+            f"""SELECT request::STRING FROM {table} WHERE request IS NOT NULL
+            ORDER BY LENGTH(request::STRING) DESC LIMIT 1"""
+        )
+    except SqlError as error:
+        if error.transient:
+            raise
         what = f"{name} cannot be read: {first_line(str(error))}; it needs columns request and category"
         return Holdout({}, "", [Finding(at, f"{what}, and GRANT SELECT ON TABLE {name} TO ROLE {role}")])
     empty = sum(int(count if not (label or "").strip() else blank) for label, count, blank in counted)
