@@ -7,7 +7,7 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cortex_distill.errors import SetupError
 from cortex_distill.remedies import remedy_of_login, remedy_of_statement
@@ -56,6 +56,14 @@ def who_answers(session: Session, model: str) -> str:
     if not hasattr(session.connection, "is_local"):
         return account
     return str(execute(session, Sql("SELECT SNOWFLAKE.LOCAL.SERVED_BY(?)", (model,)))[0][0])
+
+
+def obstacle(session: Session, model: str, purpose: Literal["COMPLETE", "FINETUNE"]) -> str:
+    """Why calls of a model, or its training, would fail, where that is known without a call: a local server that does
+    not run, an endpoint that cannot train. '' if nothing is known, as on an account."""
+    if not hasattr(session.connection, "is_local"):
+        return ""
+    return str(execute(session, Sql("SELECT SNOWFLAKE.LOCAL.OBSTACLE(?, ?)", (model, purpose)))[0][0])
 
 
 def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:

@@ -19,11 +19,11 @@ from cortex_distill.account import Account, account_of
 from cortex_distill.errors import ConfigError, SetupError
 from cortex_distill.findings import Finding, first_line, problems, warnings
 from cortex_distill.model_catalogue import MODELS
-from cortex_distill.model_checks import Known, model_findings
+from cortex_distill.model_checks import STUDENT, Known, model_findings
 from cortex_distill.problem_list import Problems
 from cortex_distill.rights_check import AT, rights_findings
 from cortex_distill.run import Run
-from cortex_distill.session import SqlError, who_answers
+from cortex_distill.session import SqlError, obstacle, who_answers
 from cortex_distill.sql import identifier, literal
 from cortex_distill.yaml_reader import read_yaml
 from tasks.holdout_check import check_holdout
@@ -101,15 +101,20 @@ def _is_tuned(run: Run, account: Account, model: str) -> bool:
 
 
 def _nobody_answers(run: Run, named: dict[str, str]) -> Iterator[Finding]:
-    """Models of which the engine itself knows that nobody will answer."""
+    """Models of which the engine itself knows that nobody will answer, or that they cannot be trained."""
     for model in dict.fromkeys(named.values()):
+        at = ", ".join(key for key, name in named.items() if name == model)
         try:
             who_answers(run.session, model)
         except SqlError as error:
             if error.transient:
                 raise
-            at = ", ".join(key for key, name in named.items() if name == model)
             yield Finding(at, first_line(str(error)))
+            continue
+        if silent := obstacle(run.session, model, "COMPLETE"):
+            yield Finding(at, silent, stops=False)  # what was answered before needs nobody
+        if STUDENT in at and (untrained := obstacle(run.session, model, "FINETUNE")):
+            yield Finding(STUDENT, untrained)
 
 
 def _doubts(run: Run) -> Iterator[Finding]:

@@ -119,6 +119,8 @@ MISTAKES = [
     Mistake("local.toml names an unknown provider", ON_LOCAL, _routes('[[models]]\nname = "*"\nprovider = "ollama"\n')),
     Mistake("local.toml leaves a model out", ON_LOCAL,
             _routes('[[models]]\nname = "llama3.1-8b"\nprovider = "simulated"\n')),
+    Mistake("The student's server cannot train", ON_LOCAL,
+            _routes('[[models]]\nname = "*"\nprovider = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n')),
     Mistake("The GGUF file is missing", ON_LOCAL,
             _routes('[[models]]\nname = "*"\nprovider = "gguf"\nfile = "models/qwen.gguf"\n')),
     Mistake("The day of the models is no day", ON_LOCAL,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cortex_distill.session import SqlError
 from flows.__main__ import main
 from tests.flows.mistakes import MISTAKES, Where, stop
 
@@ -75,3 +76,59 @@ def test_a_mistake_is_told_as_the_page_says(mistake, where, monkeypatch, capsys)
 def test_every_message_of_the_page_is_of_a_mistake_that_is_made_here():
     titles = re.findall(r"^### (.*)\n\n    \$ distill", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert titles == [mistake.title for mistake in MISTAKES]
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from cortex_distill.session import SqlError, execute, open_session
+from cortex_distill.sql import Sql
+session = open_session("local", home=Path(sys.argv[1]))
+execute(session, Sql("CREATE TABLE t (x STRING)"))
+execute(session, Sql("INSERT INTO t SELECT 'kept'"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
+try:
+    for n in range(40):
+        execute(session, Sql("INSERT INTO t SELECT RANDSTR(1000, RANDOM()) FROM TABLE(GENERATOR(ROWCOUNT => 500))"))
+except SqlError as error:
+    print(error.code, error, "|", error.remedy)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(execute(session, Sql("SELECT COUNT(*) FROM t WHERE x = 'kept'"))[0][0], "row kept")
+"""
+
+
+def test_a_full_disk_is_told_with_what_to_do_and_what_was_committed_is_kept(tmp_path):
+    """A limit on the size of files stands for the disk: what the system then says ends the same way."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DISTILL_IN_PROCESS": "1", "DISTILL_MODELS": "simulated"}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert "370002 370002 (53100): no space is left for the local engine's files" in done.stdout, done.stderr
+    assert "| free some, or set DISTILL_HOME to a folder elsewhere" in done.stdout
+
+
+def test_a_refused_statement_ends_in_a_message_where_somebody_knows_what_to_do(monkeypatch, capsys):
+    error = SqlError(
+        "003001 (42501): SQL access control error:\nInsufficient privileges to operate on schema 'S'", 3001
+    )
+    error.__cause__ = RuntimeError()
+    error.__cause__.__cause__ = error  # as Prefect leaves it; ending must not follow this for ever
+
+    def refused(standalone_mode):
+        raise error
+
+    monkeypatch.setattr("flows.__main__.cli", refused)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    told = capsys.readouterr().err
+    assert told.startswith("a statement was refused: 003001 (42501): SQL access control error: Insufficient privileges")
+    assert "`distill validate FILE --engine NAME` checks it" in told
+
+
+def test_a_refused_statement_that_may_be_a_defect_keeps_its_traceback(monkeypatch):
+    def refused(standalone_mode):
+        raise SqlError("001003 (42000): SQL compilation error:\nsyntax error", 1003)
+
+    monkeypatch.setattr("flows.__main__.cli", refused)
+    with pytest.raises(SqlError):
+        main()
