@@ -23,6 +23,7 @@ from cortex_distill.prompts import render
 from cortex_distill.replies import normal_sql, object_schema, objects_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
+from cortex_distill.transient import is_transient_text
 from cortex_distill.upload import upload
 from tasks.step import ON_CORTEX, progress
 
@@ -88,7 +89,7 @@ def _count(run: Run, asked: Asked) -> Generated:
     )[0]
     if not written:
         error, reply = run.sql(f"SELECT MIN(error), MIN(reply) FROM {asked.replies}")[0]
-        if reply is None:
+        if reply is None and is_transient_text(str(error)):  # the model had no say
             raise StepError(f"generate: none of {asked.rows} calls of {asked.model} was answered: {str(error)[:600]}")
         raise StepError(
             f"generate: {asked.rows} replies of {asked.model} held no ticket; one reads {str(error or reply)[:300]!r};"
