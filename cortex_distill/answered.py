@@ -1,8 +1,16 @@
 """Who really answered, by `served_by`: simulated models, models on this machine, or Cortex; and what that means."""
 
+from collections.abc import Iterable
+
 SIMULATED = "simulated"
 NOTHING_ELSE = "the figures show that the machinery works, and nothing else"
 NOT_CORTEX = "no figure here is Cortex's"
+
+
+def not_cortex(names: Iterable[str], where: str = "") -> str:
+    """The caution that models on this machine answered; each once, whatever was tuned from it."""
+    plain = sorted({name.split("+")[0] for name in names})
+    return f"models on this machine answered{where} ({', '.join(plain)}): {NOT_CORTEX}"
 
 
 def is_simulated(served_by: str) -> bool:

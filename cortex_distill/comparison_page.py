@@ -49,8 +49,8 @@ def _where(found: Comparison) -> str:
 
 
 def figures(found: Comparison) -> str:
-    """A line per run; the roles that were not tested with their best variant."""
-    header = ["", "run", "tuned student", "macro F1", "best base", "best teacher", "trained on"]
+    """A line per run, narrow: the newer UI lets a wide table run into what stands beside it."""
+    header = ["", "run", "tuned student", "F1", "base", "teacher", "rows"]
     rows = [
         [
             f"**{run.letter}**",
@@ -58,11 +58,22 @@ def figures(found: Comparison) -> str:
             *_of(run, "tuned student", f1=True),
             *_of(run, "base student"),
             *_of(run, "teacher"),
-            f"{run.trained_rows:,} rows",
+            f"{run.trained_rows:,}",
         ]
         for run in found.runs
     ]
-    return f"## Accuracy on {_where(found)}, with 95 % intervals\n\n{table(header, rows, left=2)}"
+    about = f"F1: macro; rows: what the student was trained on. {_best_prompts(found)}"
+    return f"## Accuracy on {_where(found)}, with 95 % intervals\n\n{table(header, rows, left=2)}\n\n{about}"
+
+
+def _best_prompts(found: Comparison) -> str:
+    """Which variants stand behind the figures of base student and teacher."""
+    letters: dict[tuple[str, ...], list[str]] = {}
+    for run in found.runs:
+        best = (run.best("base student"), run.best("teacher"))
+        letters.setdefault(tuple(arm.variant if arm else NOT_SET for arm in best), []).append(run.letter)
+    said = [f"{', '.join(runs)}: {' and '.join(map(escaped, pair))}" for pair, runs in letters.items()]
+    return f"Base and teacher with the best prompt of each ({'; '.join(said)})."
 
 
 def _of(run: Side, role: str, *, f1: bool = False) -> list[str]:
@@ -71,7 +82,7 @@ def _of(run: Side, role: str, *, f1: bool = False) -> list[str]:
         return [NOT_SET, NOT_SET] if f1 else [NOT_SET]
     if f1:
         return [f"**{arm.figure}**", f"{arm.macro_f1:.2f}"]
-    return [f"{arm.value:.2f} {breakable(escaped(arm.variant))}"]
+    return [f"{arm.value:.2f}"]
 
 
 def tests(found: Comparison) -> str:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cortex_distill.errors import SetupError
-from cortex_distill.remedies import remedy_of_login, remedy_of_statement
+from cortex_distill.remedies import remedy_of_statement
 from cortex_distill.sql import Sql
 from cortex_distill.transient import is_transient_text
 
@@ -66,13 +62,14 @@ def obstacle(session: Session, model: str, purpose: Literal["COMPLETE", "FINETUN
     return str(execute(session, Sql("SELECT SNOWFLAKE.LOCAL.OBSTACLE(?, ?)", (model, purpose)))[0][0])
 
 
-def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
-    """A Snowpark session on the local engine or on a connection of `connections.toml`.
+def open_session(engine: str = LOCAL, *, home: Path | None = None, tag: str = "") -> Session:
+    """A Snowpark session on the local engine, on a connection of `connections.toml`, or on a `block:<name>`.
 
     `home` is the local engine's folder (default: `local_folder`), `local_models` says who answers there.
+    `tag` is the QUERY_TAG of the session's statements.
     $DISTILL_MODELS_AS_OF is the day whose Cortex models can be called locally, such as 2024-10-01; else today.
     $DISTILL_IN_PROCESS=1 runs the local engine inside this process, for tests; else it is a process of its own.
-    Raises SetupError if the connection is unknown, refused, or names no database.
+    Raises SetupError if the connection or block is unknown, refused, or names no database.
     """
     os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
     from snowflake.snowpark import Session
@@ -82,51 +79,13 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None) -> Session:
 
         in_process, as_of = os.environ.get("DISTILL_IN_PROCESS") == "1", os.environ.get("DISTILL_MODELS_AS_OF")
         folder, models = home or local_folder(), local_models()
-        connection = connect(folder, models, database=DATABASE, schema=SCHEMA, as_of=as_of, in_process=in_process)
+        place = {"database": DATABASE, "schema": SCHEMA}
+        connection = connect(folder, models, **place, as_of=as_of, tag=tag, in_process=in_process)
         local: Session = Session.builder.configs({"connection": connection}).create()
         return local
-    return _account_session(engine)
+    from cortex_distill.accounts import account_session
 
-
-def _account_session(name: str) -> Session:
-    from snowflake.connector.errors import Error
-    from snowflake.snowpark import Session
-    from snowflake.snowpark.exceptions import SnowparkClientException
-    from tomlkit.exceptions import TOMLKitError
-
-    logging.getLogger("snowflake.connector.vendored.urllib3").setLevel(logging.ERROR)  # the exception says it
-    try:
-        session: Session = Session.builder.config("connection_name", name).create()
-    except (Error, SnowparkClientException, OSError, ValueError, TOMLKitError) as error:
-        raise SetupError(_no_session(name, " ".join(str(error).split()))) from error
-    has = {"database": session.get_current_database(), "schema": session.get_current_schema()}
-    if missing := [key for key, value in has.items() if not value]:
-        session.close()
-        write = ", ".join(f'{key} = "…"' for key in missing)
-        raise SetupError(
-            f"engine '{name}': the session has no {' and no '.join(missing)}; write under [{name}] in"
-            f" {connections_file()}: {write} (they must exist, and the role must have USAGE on them)"
-        )
-    return session
-
-
-def _no_session(name: str, said: str) -> str:
-    at, known = f"engine '{name}'", re.fullmatch(r"Invalid connection_name .*, known ones are (\[.*\])", said)
-    if known:
-        names = re.findall(r"'(.*?)'", known[1])
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(names) or 'none'}"
-        how = f"README, Run it on Snowflake, says what to write; or use --engine {LOCAL}."
-        return f"{at}: there is no connection of that name in {connections_file()}; {hint}\n{how}"
-    why = f"no session on the connection of that name in {connections_file()}: {said.rstrip('.')}"
-    return f"{at}: {why}.\nNow {remedy_of_login(said)}; or use --engine {LOCAL}."
-
-
-def connections_file() -> Path:
-    """Where Snowflake's connector looks for connections: in $SNOWFLAKE_HOME, else ~/.snowflake, else its own place."""
-    from snowflake.connector.constants import CONNECTIONS_FILE
-
-    return Path(CONNECTIONS_FILE)
+    return account_session(engine, tag)
 
 
 def execute(session: Session, statement: Sql) -> list[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cortex_distill.answered import NOT_CORTEX, NOTHING_ELSE, is_local, is_simulated
+from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated, not_cortex
 from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
 from cortex_distill.prices import credits
@@ -131,7 +131,7 @@ class Summary(NamedTuple):
         if self.is_simulated:
             said.append(f"simulated models answered: {NOTHING_ELSE}")
         elif any(map(is_local, self.served_by)):
-            said.append(f"models on this machine answered ({', '.join(self.served_by)}): {NOT_CORTEX}")
+            said.append(not_cortex(self.served_by))
         weights = {score.role: score.served_by for score in self.scores}
         if weights.get("teacher") and weights.get("teacher") == weights.get("base student"):
             said.append("teacher and base student are the same model: the student has no better one to learn from")

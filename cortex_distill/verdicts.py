@@ -131,7 +131,7 @@ def verdicts(pairs: Iterable[Pair | Apart]) -> list[Verdict]:
     if not listed:
         return []
     raw = [_paired_p(pair) if isinstance(pair, Pair) else _unpaired_p(pair) for pair in listed]
-    corrected = multipletests(raw, method="holm")[1]
+    corrected = multipletests(raw, method="holm")[1] if len(raw) > 1 else raw
     alpha = SIGNIFICANT / len(listed)  # what the first of a family must reach
     return [_verdict(pair, float(p), alpha) for pair, p in zip(listed, corrected, strict=True)]
 

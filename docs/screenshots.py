@@ -28,7 +28,7 @@ KINDS = {
 }
 SCHEMES = {"dark": 0, "light": 1}  # as Chromium numbers them
 QUIET = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-sync")
-SECONDS = 120
+SECONDS = 240
 
 
 class Shot(NamedTuple):

@@ -58,7 +58,7 @@ def _bar_listener(bars: Progress) -> Any:
 
 
 def _line_listener() -> Any:
-    last = 0.0
+    last = time.monotonic()
 
     def listen(title: str, now: ledger.Progress) -> None:
         nonlocal last

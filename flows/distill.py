@@ -17,7 +17,7 @@ from cortex_distill.session import open_session
 from flows.cancelled import cancel_run
 from flows.naming import rename, result_name, run_name, tags_of, tried
 from flows.review import review_tickets
-from tasks.cancel import tag_session
+from tasks.cancel import query_tag
 from tasks.check_judge import check_judge
 from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
@@ -43,10 +43,10 @@ def open_run(config: str, engine: str, overrides: dict[str, Any] | None) -> Iter
     experiment = load_experiment(config, overrides)
     tags = tags_of(experiment, engine)
     rename(tags=tags)
-    session = open_session(engine)
+    run_id = str(flow_run.id)
+    session = open_session(engine, tag=query_tag(run_id, experiment.config.name))
     try:
-        tag_session(session, str(flow_run.id), experiment.config.name)
-        yield Run(session, str(flow_run.id), experiment, engine, run_url(), tags)
+        yield Run(session, run_id, experiment, engine, run_url(), tags)
     finally:
         session.close()
 

@@ -19,13 +19,12 @@ ABOUT = "A run that has not been heard of for a minute and a half is marked as c
 ENDED = ("Completed", "Failed", "Cancelled", "Crashed", "Cancelling", "Paused", "Suspended", "Scheduled")
 
 
-def mark_lost_runs() -> bool:
-    """Create the automation unless it is there; whether it was created. Its runs need a heartbeat of HEARTBEAT."""
+def mark_lost_runs() -> None:
+    """Create the automation, in place of an earlier one. Its runs need a heartbeat of HEARTBEAT."""
     with get_client(sync_client=True) as client:
-        if client.read_automations_by_name(NAME):
-            return False
+        for found in client.read_automations_by_name(NAME):
+            client.delete_automation(found.id)
         client.create_automation(automation())
-    return True
 
 
 def automation() -> AutomationCore:
@@ -40,7 +39,8 @@ def automation() -> AutomationCore:
         within=PATIENCE,
     )
     message = "its host was lost: no heartbeat for a minute and a half; `prefect flow-run retry` goes on with it"
-    crash = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message, force=True)
+    # Not forced: the last heartbeat of a short run can be noted after its end, and an end must stay what it was.
+    crash = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message, force=False)
     return AutomationCore(name=NAME, description=ABOUT, trigger=trigger, actions=[crash])
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import httpx
@@ -44,8 +45,11 @@ def up() -> None:
     click.echo(f"\nUI            {url}/v2/deployments")
     click.echo(f"leaderboard   {url}/v2/artifacts/key/leaderboard-local   (after the first run)")
     click.echo(f"all reports   {url}/v2/artifacts   (Prefect has no menu entry for them)")
-    click.echo(f"start a run   {typed('prefect')} deployment run distill/support_tickets --watch")
+    click.echo(f"start a run   {typed('prefect')} deployment run distill/support_tickets")
     click.echo(f"stop it all   {typed('distill')} down   (or make down)")
+    elsewhere = os.environ.get("PREFECT_API_URL")
+    if elsewhere and elsewhere != f"{url}/api":
+        click.secho(f"PREFECT_API_URL is set to {elsewhere}: Prefect's commands go there; unset it first", fg="yellow")
 
 
 @click.command()
@@ -68,14 +72,13 @@ def _server() -> str:
     """Its address; started if it does not run. Raises SetupError if it does not come up, or settings are not ours."""
     if SETTINGS.is_file() and not SETTINGS.read_text(encoding="utf-8").startswith(OURS):
         raise SetupError(f"{SETTINGS} is yours, not ours; with a server of your own, see docs/prefect.md instead")
-    if _running("server") is not None and SETTINGS.is_file():
-        url = SETTINGS.read_text(encoding="utf-8").split('"')[1].removesuffix("/api")
-        if _answers(url):
-            click.echo(f"server        runs already, {url}")
-            return url
-        _stop(_running("server"))
+    earlier = SETTINGS.read_text(encoding="utf-8").split('"')[1].removesuffix("/api") if SETTINGS.is_file() else ""
+    if earlier and _running("server") is not None and _answers(earlier):
+        click.echo(f"server        runs already, {earlier}")
+        return earlier
+    _stop(_running("server"))
     _stop(_running("worker"))  # it asks the server that is gone
-    port = _free_port()
+    port = _free_port(earlier)
     url = f"http://127.0.0.1:{port}"
     shown = {"PREFECT_UI_API_URL": f"{url}/api"}  # else the pages look for port 4200
     _start("server", _environment() | shown, "server", "start", "--host", "127.0.0.1", "--port", str(port))
@@ -174,8 +177,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
-    for port in (PORT, 0):
+def _free_port(earlier: str = "") -> int:
+    """The port of an earlier address if it is free, so that links stay true; else Prefect's usual one, else any."""
+    for port in (urlsplit(earlier).port or PORT, PORT, 0):
         with socket.socket() as tried, suppress(OSError):
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, or a stopped one blocks it
             tried.bind(("127.0.0.1", port))

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from cortex_distill.session import Session
 
 
-def tag_session(session: Session, run_id: str, experiment: str) -> None:
-    """Mark the session's statements as the run's: for cancelling them, and for an account's bill by run."""
-    tag = json.dumps({"flow_run_id": run_id, "experiment": experiment})
-    execute(session, Sql(f"ALTER SESSION SET QUERY_TAG = {literal(tag)}"))
+def query_tag(run_id: str, experiment: str) -> str:
+    """Marks a session's statements as the run's: for cancelling them, and for an account's bill by run."""
+    return json.dumps({"flow_run_id": run_id, "experiment": experiment})
 
 
 def cancel_statements(session: Session, run_id: str) -> int:

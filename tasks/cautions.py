@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cortex_distill.answered import NOT_CORTEX, NOTHING_ELSE, is_local, is_simulated
+from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated, not_cortex
 from cortex_distill.comparison import Side
 from cortex_distill.verdicts import Apart, Pair
 
@@ -26,8 +26,8 @@ def _who_answered(sides: Sequence[Side]) -> Iterator[str]:
     if fake:
         yield f"simulated models answered{_in(fake, sides)}: {NOTHING_ELSE}"
     if local:
-        said = ", ".join(sorted({name for letter in local for name in names[letter] if is_local(name)}))
-        yield f"models on this machine answered{_in(local, sides)} ({said}): {NOT_CORTEX}"
+        said = [name for letter in local for name in names[letter] if is_local(name)]
+        yield not_cortex(said, _in(local, sides))
 
 
 def _in(letters: Sequence[str], sides: Sequence[Side]) -> str:

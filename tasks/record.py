@@ -31,9 +31,9 @@ def record_results(run: Run, arms: Sequence[tuple[Arm, Asked]]) -> list[Score]:
     """Count, then merge. Safe to repeat: a run writes to its own rows only."""
     seconds = {(arm.role, arm.variant): asked.seconds for arm, asked in arms}
     scores = count_scores(run)
-    for score in scores:
-        row = experiment_row(run, score, seconds.get((score.role, score.variant)))
-        statement = merge_sql(row)
+    rows = [experiment_row(run, score, seconds.get((score.role, score.variant))) for score in scores]
+    if rows:
+        statement = merge_sql(rows)
         run.sql(statement.text, *statement.binds)
     return scores
 
@@ -116,16 +116,19 @@ def experiment_row(run: Run, score: Score, seconds: float | None) -> dict[str, A
     }
 
 
-def merge_sql(row: Mapping[str, Any]) -> Sql:
-    """Insert the row, or replace the one with the same KEY."""
-    sources = ", ".join(f"{'PARSE_JSON(?)' if name in JSON else '?'} AS {name}" for name in row)
+def merge_sql(rows: Sequence[Mapping[str, Any]]) -> Sql:
+    """Insert the rows, or replace those with the same KEY, in one statement. All rows have the same columns."""
+    row = rows[0]
+    columns = [(f"column{number}", name) for number, name in enumerate(row, 1)]
+    sources = ", ".join(f"{f'PARSE_JSON({place})' if name in JSON else place} AS {name}" for place, name in columns)
+    values = ", ".join([f"({', '.join('?' * len(row))})"] * len(rows))
     on = " AND ".join(f"e.{name} = s.{name}" for name in KEY)
     updates = ", ".join(f"{name} = s.{name}" for name in row if name not in KEY)
     return Sql(
         f"""MERGE INTO EXPERIMENTS e USING (
-            SELECT {sources}, CURRENT_TIMESTAMP()::TIMESTAMP_NTZ AS created_at) s ON {on}
+            SELECT {sources}, CURRENT_TIMESTAMP()::TIMESTAMP_NTZ AS created_at FROM VALUES {values}) s ON {on}
         WHEN MATCHED THEN UPDATE SET {updates}, created_at = s.created_at
         WHEN NOT MATCHED THEN INSERT ({", ".join(row)}, created_at)
             VALUES ({", ".join(f"s.{name}" for name in row)}, s.created_at)""",
-        tuple(row.values()),
+        tuple(value for one in rows for value in one.values()),
     )

@@ -64,9 +64,9 @@ def connect(home, monkeypatch):
     """Opens sessions on the local engine with simulated models; knobs make the models misbehave."""
     opened = []
 
-    def open_one(knobs=""):
+    def open_one(knobs="", tag=""):
         monkeypatch.setenv("DISTILL_MODELS", f"simulated:{knobs}" if knobs else "simulated")
-        opened.append(open_session("local", home=home))
+        opened.append(open_session("local", home=home, tag=tag))
         return opened[-1]
 
     yield open_one

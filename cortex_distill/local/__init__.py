@@ -21,6 +21,7 @@ def connect(
     database: str,
     schema: str,
     as_of: str | None = None,
+    tag: str = "",
     in_process: bool = False,
 ) -> "SnowflakeConnection":
     """A genuine Snowflake connection to the engine whose files are in `home`, started if it does not run.
@@ -28,14 +29,16 @@ def connect(
     The engine is a process of its own that others can use as well, or, `in_process`, this one alone.
     `models`: "gguf" (a small real model), "simulated" or "simulated:knob=value,…".
     `as_of`: the day (YYYY-MM-DD) whose models can be called, instead of today's.
+    `tag`: its QUERY_TAG, kept when it is opened again.
     Raises SetupError if the engine cannot start or the folder is in use with other models.
     """
     try:
         date.fromisoformat(as_of or "2026-01-01")
     except ValueError as error:
         raise SetupError(f"DISTILL_MODELS_AS_OF: '{as_of}' is no day; write it as 2024-10-01") from error
+    declared = {"QUERY_TAG": tag} | ({"LOCAL_MODELS_AS_OF": as_of} if as_of else {})
     module = import_module(_ENGINES if in_process else _SERVICE)
-    connection: SnowflakeConnection = module.connect(home, models, database=database, schema=schema, as_of=as_of)
+    connection: SnowflakeConnection = module.connect(home, models, database, schema, declared)
     return connection
 
 

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -57,12 +58,12 @@ class Engine:
         self.protocol = Protocol(self)
         self._jobs.resume()
 
-    def connect(self, database: str, schema: str, as_of: str | None = None) -> SnowflakeConnection:
+    def connect(self, database: str, schema: str, declared: Mapping[str, str] | None = None) -> SnowflakeConnection:
         """A SnowflakeConnection of Snowflake's own package, in-process. Creates database and schema if missing.
 
-        `as_of` is its session parameter LOCAL_MODELS_AS_OF.
+        `declared` are session parameters that it logs in with.
         """
-        connection = in_process(self.protocol, self.account, database, schema, as_of)
+        connection = in_process(self.protocol, self.account, database, schema, declared or {})
         self._connections.append(connection)
         return connection
 

@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +31,9 @@ _guard = threading.Lock()
 _open: dict[Path, _Opened] = {}
 
 
-def connect(home: Path, models: str, *, database: str, schema: str, as_of: str | None = None) -> SnowflakeConnection:
+def connect(
+    home: Path, models: str, database: str, schema: str, declared: Mapping[str, str] | None = None
+) -> SnowflakeConnection:
     """A connection to the engine of that folder. See `cortex_distill.local.connect`."""
     with _guard:
         opened = _open.get(home.resolve())
@@ -42,7 +45,7 @@ def connect(home: Path, models: str, *, database: str, schema: str, as_of: str |
         raise SetupError(
             f"{home} was opened by process {opened.process}, of which this one is a fork; start a new process"
         )
-    return opened.engine.connect(database, schema, as_of)
+    return opened.engine.connect(database, schema, declared)
 
 
 def new_engine(home: Path, models: str) -> Engine:

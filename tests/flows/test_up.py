@@ -1,6 +1,7 @@
 """`distill up`, without starting anything: what it takes for its own, and what it writes down."""
 
 import os
+import socket
 
 import pytest
 
@@ -39,3 +40,12 @@ def test_a_process_that_is_not_prefects_is_never_taken_for_it(folder, written):
 def test_a_stopped_process_that_does_not_exist_is_no_error():
     up._stop(None)
     up._stop(999_999_999)
+
+
+def test_a_server_that_comes_back_has_its_old_address_if_it_is_free():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        held = taken.getsockname()[1]
+        assert up._free_port(f"http://127.0.0.1:{held}") != held
+    assert up._free_port(f"http://127.0.0.1:{held}") == held

@@ -49,7 +49,7 @@ def test_every_statement_of_the_guide_runs_as_it_is_printed(tmp_path):
     provider = FakeProvider()
     provider.reply = teacher
     engine = Engine(tmp_path / "home", provider)
-    on_its_own_day = engine.connect("START", "PUBLIC", as_of="2024-10-01")
+    on_its_own_day = engine.connect("START", "PUBLIC", {"LOCAL_MODELS_AS_OF": "2024-10-01"})
     session = Session.builder.configs({"connection": on_its_own_day}).create()
     script = statements(GUIDE.read_text("utf-8"))
     assert len(script) == 20

@@ -262,13 +262,14 @@ def test_what_was_committed_survives_kill_minus_nine_of_the_engine(home):
 def test_a_session_of_ours_fails_once_when_its_engine_dies_and_then_goes_on(home, monkeypatch):
     monkeypatch.setenv("DISTILL_MODELS", "simulated")
     monkeypatch.delenv("DISTILL_IN_PROCESS")
-    session = open_session("local", home=home)
+    session = open_session("local", home=home, tag="run-1")
     execute(session, Sql("CREATE TABLE kept AS SELECT 1 AS a"))
     os.kill(status(home)["pid"], signal.SIGKILL)
     with pytest.raises(SqlError, match="started again") as failure:
         execute(session, Sql("SELECT a FROM kept"))
     assert failure.value.transient
     assert [tuple(row) for row in execute(session, Sql("SELECT a FROM kept"))] == [(1,)]
+    assert execute(session, Sql("SHOW PARAMETERS LIKE 'QUERY_TAG'"))[0][1] == "run-1"
 
 
 def test_a_session_whose_engine_is_gone_closes_quietly(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from cortex_distill.session import SqlError, execute
 from cortex_distill.sql import Sql
-from tasks.cancel import cancel_job, cancel_statements, tag_session, waiting_for
+from tasks.cancel import cancel_job, cancel_statements, query_tag, waiting_for
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tests.tasks.test_fine_tune import with_tickets
 
@@ -20,9 +20,9 @@ def under_way(session, run_id):
 
 
 def test_statements_of_the_run_are_cancelled_and_those_of_others_are_not(connect):
-    run, other, watching = (connect("latency_ms=100") for _ in range(3))
-    tag_session(run, "run-1", "shoes")
-    tag_session(other, "run-2", "shoes")
+    run = connect("latency_ms=100", tag=query_tag("run-1", "shoes"))
+    other = connect("latency_ms=100", tag=query_tag("run-2", "shoes"))
+    watching = connect("latency_ms=100")
     errors = {}
 
     def ask(name, session):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from cortex_distill.answered import not_cortex
 from cortex_distill.errors import StepError
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
@@ -190,3 +191,10 @@ def test_what_cannot_be_meant_is_refused_with_the_way_on(table, session, ids, sa
         table.add(name, [True])
     with pytest.raises(StepError, match=said):
         pick_runs(session, "local", ids, "", "")
+
+
+def test_the_caution_about_models_on_this_machine_stays_short_however_many_were_tuned():
+    tuned = [f"gguf:Small+light-{number:08d}" for number in range(50)]
+    assert (
+        not_cortex(["gguf:Small", *tuned]) == "models on this machine answered (gguf:Small): no figure here is Cortex's"
+    )

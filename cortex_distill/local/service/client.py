@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,14 @@ _ROOT = Path(__file__).parents[3]
 _started: list[subprocess.Popen[str]] = []  # they outlive us; a forgotten Popen would warn
 
 
-def connect(home: Path, models: str, *, database: str, schema: str, as_of: str | None = None) -> "ServiceConnection":
+def connect(
+    home: Path, models: str, database: str, schema: str, declared: Mapping[str, str] | None = None
+) -> "ServiceConnection":
     """A connection to the folder's engine. See `cortex_distill.local.connect`."""
     from cortex_distill.local.service.connection import ServiceConnection  # noqa: PLC0415  loads the connector
 
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = _no_proxy()
-    return ServiceConnection(home.resolve(), models, database, schema, as_of)
+    return ServiceConnection(home.resolve(), models, database, schema, declared or {})
 
 
 def _no_proxy() -> str:

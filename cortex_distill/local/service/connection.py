@@ -1,7 +1,7 @@
 """A connection of ours to an engine behind a port, which can be opened again when that engine has died."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ def _is_gone(error: Exception) -> bool:
 class ServiceConnection(LocalClient):
     """A genuine connection that knows how to find its engine, or to start another on the same files."""
 
-    def __init__(self, home: Path, models: str, database: str, schema: str, as_of: str | None) -> None:
+    def __init__(self, home: Path, models: str, database: str, schema: str, declared: Mapping[str, str]) -> None:
         self._home, self._models, self._place = home, models, (database, schema)
         self._opening, self._opened = threading.Lock(), 1
-        self._log_in(lambda found: super(ServiceConnection, self).__init__(None, as_of=as_of, **found))
+        self._log_in(lambda found: super(ServiceConnection, self).__init__(None, declared, **found))
 
     @stamina.retry(on=_is_gone, attempts=5, timeout=None, wait_initial=0.1)
     def _log_in(self, connect: Callable[[dict[str, Any]], None]) -> None:

@@ -6,6 +6,7 @@ Both lean on one private attribute: the connector's maker of HTTP adapters.
 import io
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -74,14 +75,15 @@ class LocalClient(SnowflakeConnection):
 
     is_local = True
 
-    def __init__(self, engine: "Protocol | None", /, as_of: str | None = None, **parameters: Any) -> None:
+    def __init__(
+        self, engine: "Protocol | None", declared: Mapping[str, str] | None = None, /, **parameters: Any
+    ) -> None:
         os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else it asks 169.254.169.254
         self._local_protocol = engine
-        day = {"LOCAL_MODELS_AS_OF": as_of} if as_of else {}
         super().__init__(
             **parameters,
             paramstyle="qmark",
-            session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False, **day},
+            session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False, **(declared or {})},
             client_prefetch_threads=1,
         )
 
@@ -97,7 +99,9 @@ class LocalClient(SnowflakeConnection):
         self.__dict__["_local_session_manager"] = manager
 
 
-def in_process(protocol: "Protocol", account: str, database: str, schema: str, as_of: str | None) -> LocalClient:
-    """A connection to an engine of this process. `as_of`: session parameter LOCAL_MODELS_AS_OF."""
+def in_process(
+    protocol: "Protocol", account: str, database: str, schema: str, declared: Mapping[str, str]
+) -> LocalClient:
+    """A connection to an engine of this process. `declared`: session parameters, such as LOCAL_MODELS_AS_OF."""
     place = {"host": "local.invalid", "port": 80, "protocol": "http", "user": "local", "password": "local"}
-    return LocalClient(protocol, as_of=as_of, account=account, database=database, schema=schema, **place)
+    return LocalClient(protocol, declared, account=account, database=database, schema=schema, **place)
