@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from cortex_distill.markup import visible
+from cortex_distill.remedies import remedy_of_statement
 from cortex_distill.sql import Sql
 from cortex_distill.transient import SESSION_GONE as SESSION_GONE
 from cortex_distill.transient import is_transient
@@ -21,12 +22,14 @@ DATABASE, SCHEMA = "DISTILL", "PUBLIC"  # of the local engine; an account's conn
 
 
 class SqlError(Exception):
-    """A statement failed. `code` is Snowflake's error number (0 if none), `transient` whether to try again."""
+    """A statement failed. `code` is Snowflake's error number (0 if none), `transient` whether to try again, `remedy`
+    what a person can do ('' if it may be a defect of ours)."""
 
     def __init__(self, message: str, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
         self.transient = is_transient(message, code)
+        self.remedy = remedy_of_statement(message)
 
     def __str__(self) -> str:
         return visible(super().__str__())
@@ -63,6 +66,14 @@ def served_as(session: Session, model: str) -> str:
     Raises SqlError if nobody answers.
     """
     return who_answers(session, model) if hasattr(session.connection, "is_local") else model
+
+
+def obstacle(session: Session, model: str, purpose: Literal["COMPLETE", "FINETUNE"]) -> str:
+    """Why calls of a model, or its training, would fail, where that is known without a call: a local server that does
+    not run, an endpoint that cannot train. '' if nothing is known, as on an account."""
+    if not hasattr(session.connection, "is_local"):
+        return ""
+    return str(execute(session, Sql("SELECT SNOWFLAKE.LOCAL.OBSTACLE(?, ?)", (model, purpose)))[0][0])
 
 
 def open_session(engine: str = LOCAL, *, home: Path | None = None, tag: str = "") -> Session:

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from cortex_distill.errors import ConfigError, DistillError
-from cortex_distill.load import load_experiment
+from cortex_distill.load import Experiment, load_experiment
+from cortex_distill.session import SqlError
 from flows.comparing import ab, compare
 from flows.engine import engine
 from flows.models import models
@@ -42,7 +43,8 @@ cli.add_command(promote)
 
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def validate(files: tuple[Path, ...]) -> None:
+@click.option("--engine", metavar="NAME", help="look there, too, at models, rights and holdout: local, or a connection")
+def validate(files: tuple[Path, ...], engine: str | None) -> None:
     """Check experiment files; nothing is run and nothing is paid."""
     problems = []
     for file in files:
@@ -51,10 +53,22 @@ def validate(files: tuple[Path, ...]) -> None:
         except ConfigError as error:
             problems.append(str(error))
         else:
-            config = experiment.config
-            click.echo(f"{file}: ok ({len(config.categories)} categories, {len(config.prompts)} prompt variants)")
+            config, wrong = experiment.config, _looked_at(experiment, engine) if engine else []
+            problems += wrong
+            if not wrong:
+                click.echo(f"{file}: ok ({len(config.categories)} categories, {len(config.prompts)} prompt variants)")
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def _looked_at(experiment: Experiment, engine: str) -> list[str]:
+    """What a run on that engine would find before its first call; warnings are shown."""
+    from flows.preflight import look  # noqa: PLC0415  Snowflake's client takes seconds
+
+    warnings, problems = look(experiment, engine)
+    for warning in warnings:
+        click.secho(f"! {warning}", fg="yellow", err=True)
+    return problems
 
 
 @cli.command()
@@ -98,6 +112,12 @@ def main() -> None:
         click.secho(str(error), fg="red", err=True)
         _let_go(error)
         sys.exit(EXIT_MENDABLE)
+    except SqlError as error:
+        if not error.remedy:
+            raise
+        click.secho(f"a statement was refused: {' '.join(str(error).split())}\n{error.remedy}", fg="red", err=True)
+        _let_go(error)
+        sys.exit(EXIT_MENDABLE)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -111,7 +131,9 @@ def main() -> None:
 def _let_go(error: BaseException | None) -> None:
     """Forget the frames behind an error: Prefect keeps it, they hold DuckDB's connections, and DuckDB complains
     about each one that outlives it."""
-    while error is not None:
+    seen = set[int]()
+    while error is not None and id(error) not in seen:  # Prefect raises errors again, until one is its own cause
+        seen.add(id(error))
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
 

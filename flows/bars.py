@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from flows.terminal import console
-from tasks import step
+from tasks import preflight, step
 
 if TYPE_CHECKING:
     from cortex_distill import ledger
@@ -32,10 +33,16 @@ def progress_bars() -> Iterator[None]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         listener = _bar_listener(bars) if console.is_terminal else _line_listener()
         step.listeners.append(listener)
+        preflight.listeners.append(_warn)
         try:
             yield
         finally:
             step.listeners.remove(listener)
+            preflight.listeners.remove(_warn)
+
+
+def _warn(warning: str) -> None:
+    console.print(Text(f"! {warning}", style="yellow"))
 
 
 def _bar_listener(bars: Progress) -> Any:

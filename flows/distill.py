@@ -25,6 +25,7 @@ from tasks.generate import generate_tickets
 from tasks.judge import judge_tickets
 from tasks.leaderboard import update_leaderboard
 from tasks.planned import write_plan
+from tasks.preflight import check_everything
 from tasks.prepare import prepare_tables
 from tasks.record import record_results
 from tasks.report import Found, report_run
@@ -56,6 +57,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
     """Distil the teacher of one experiment file into its student, score everyone, and return the Summary."""
     with open_run(config, engine, overrides) as run:
         # Setup
+        check_everything(run)
         prepare_tables(run)
         write_plan(run)
 

@@ -14,6 +14,7 @@ from itertools import product
 from math import ceil
 from typing import Any, NamedTuple
 
+from cortex_distill.errors import StepError
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.load import Experiment
 from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_tickets_sql
@@ -21,6 +22,7 @@ from cortex_distill.prompts import render
 from cortex_distill.replies import normal_sql, object_schema, objects_sql, text_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
+from cortex_distill.transient import is_transient_text
 from cortex_distill.upload import upload
 from tasks.step import ON_CORTEX, progress, task
 
@@ -76,6 +78,10 @@ def _count(run: Run, asked: Asked) -> Generated:
     written, duplicates, useful = run.sql(
         "SELECT COUNT(*), COUNT(duplicate_of), COUNT(DISTINCT completion_key) FROM TICKETS WHERE run_id = ?", run.id
     )[0]
+    if not written:
+        error, reply = run.sql(f"SELECT MIN(error), MIN(reply) FROM {asked.replies}")[0]
+        if reply is None and is_transient_text(str(error)):  # the model had no say
+            raise StepError(f"generate: none of {asked.rows} calls of {asked.model} was answered: {str(error)[:600]}")
     read = Sql("SELECT completion_key FROM TICKETS WHERE run_id = ?", (run.id,))
     rows = run.query(by_reason_sql(unread_tickets_sql(asked.replies, read)))
     lost = lost_in("generate", asked.model, rows)

@@ -35,7 +35,7 @@ def connect(
     try:
         date.fromisoformat(as_of or "2026-01-01")
     except ValueError as error:
-        raise SetupError(f"models as of '{as_of}': that is no day; write it as 2024-10-01") from error
+        raise SetupError(f"DISTILL_MODELS_AS_OF: '{as_of}' is no day; write it as 2024-10-01") from error
     declared = {"QUERY_TAG": tag} | ({"LOCAL_MODELS_AS_OF": as_of} if as_of else {})
     module = import_module(_ENGINES if in_process else _SERVICE)
     connection: SnowflakeConnection = module.connect(home, models, database, schema, declared)

@@ -143,8 +143,13 @@ def _literal(path: Path) -> str:
 def _in_use(home: Path, error: duckdb.Error) -> SetupError:
     holder = _HOLDER.search(str(error))
     by = f" by process {holder[1]}" if holder else ""
+    if "not a valid DuckDB" in str(error):
+        return SetupError(
+            f"the local engine cannot open {home}: {error}\nRestore the file from a copy, or move it away"
+            " (its tables are lost then), or set DISTILL_HOME to another folder."
+        )
     if "lock" not in str(error):
-        return SetupError(f"the local engine cannot open {home}: {error}")
+        return SetupError(f"the local engine cannot open {home}: {error}\nMend that, or set DISTILL_HOME elsewhere.")
     return SetupError(
         f"the local engine's folder {home} is in use{by}.\n"
         "One process at a time can use it: wait for it to end, end it, or set DISTILL_HOME to another folder."

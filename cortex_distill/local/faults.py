@@ -19,6 +19,8 @@ class Refused(Exception):
         self.message, self.code, self.state = message, code, state
 
 
+NO_SPACE = 370002  # Snowflake has no such error, so no number either
+_FULL = re.compile(r"No space left on device|File too large|disk quota exceeded|disk is full", re.IGNORECASE)
 UNSUPPORTED = 2  # the number of what the local engine does not imitate
 
 
@@ -49,6 +51,8 @@ def _of_duckdb(error: duckdb.Error) -> Refused:
     text = str(error)
     if found := _MARK.search(text):
         return Refused(found[3], int(found[1]), found[2])
+    if _FULL.search(text):
+        return Refused(f"no space is left for the local engine's files: {text.splitlines()[0]}", NO_SPACE, "53100")
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException) and (named := _missing(text)):
         return named
     first = text.split("\n", 1)[0]

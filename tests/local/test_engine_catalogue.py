@@ -79,7 +79,7 @@ def test_the_day_can_come_with_the_login(tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "provider_of", lambda models: FakeProvider())
     connection = connect(tmp_path, "simulated", database="D", schema="S", as_of=BEFORE, in_process=True)
     assert connection.cursor().execute("SELECT AI_COMPLETE('reka-flash', 'x')").fetchall() == [("echo x",)]
-    with pytest.raises(SetupError, match="models as of 'soon'"):
+    with pytest.raises(SetupError, match="DISTILL_MODELS_AS_OF: 'soon' is no day"):
         connect(tmp_path, "simulated", database="D", schema="S", as_of="soon", in_process=True)
     with pytest.raises(DatabaseError, match="LOCAL_MODELS_AS_OF"):
         engines.connect(tmp_path, "simulated", "D", "S", {"LOCAL_MODELS_AS_OF": "soon"})

@@ -140,6 +140,14 @@ def test_no_ticket_at_all_is_an_error_that_shows_a_reply(connect, make_run):
         generate_tickets.fn(run)
 
 
+def test_calls_that_nobody_answered_are_not_blamed_on_the_prompt(connect, make_run, monkeypatch):
+    monkeypatch.setattr("cortex_distill.ledger.ATTEMPTS", 1)
+    run = make_run(session=connect("transient=1"))
+    prepare_tables.fn(run)
+    with pytest.raises(StepError, match=r"^generate: none of 6 calls of llama3.3-70b was answered: (?!.*prompt)"):
+        generate_tickets.fn(run)
+
+
 def test_generating_twice_leaves_one_set_of_tickets_and_makes_no_call(make_run):
     run = make_run()
     prepare_tables.fn(run)

@@ -2,7 +2,8 @@
 
 Sources: docs: sql-reference/sql/show-models, …/show-cortex-base-models, …/drop-model; the sample rows of
 user-guide/snowflake-cortex/aisql-privileges-and-access for how a base model's name and owner are written.
-What no page tells of a base model (when it was created, where it is available) is NULL.
+The region of this account is LOCAL, and what has not reached its end of life is served there; when a model was
+created no page tells: NULL.
 """
 
 import re
@@ -31,6 +32,7 @@ _ANY = re.compile(r"\s*(show\s+(cortex\s+base\s+)?models|drop\s+model)\b", re.IG
 _DROP = re.compile(r"\s*drop\s+model\s+(if\s+exists\s+)?(\S.*?)\s*;?\s*", re.IGNORECASE | re.DOTALL)
 DROP = "_CORTEX_DROP_MODEL"
 _HOME = ("SNOWFLAKE", "MODELS")
+REGION = "LOCAL"  # what CURRENT_REGION() says
 _TUNED = """
     SELECT created_on AS "created_on", model AS "name", 'CORTEX_FINETUNED' AS "model_type",
         database AS "database_name", schema AS "schema_name", 'LOCAL' AS "owner", NULL::VARCHAR AS "comment",
@@ -85,14 +87,15 @@ def _rows(rows: list[list[str | None]], names: list[str]) -> str:
 
 def _base_models(day: date) -> str:
     """All base models, with their lifecycle on that day."""
-    names = ["name", "lifecycle_status", "legacy_date", "eol_date"]
+    names = ["name", "lifecycle_status", "in_region", "legacy_date", "eol_date"]
     rows = [
-        [name.upper(), listed.status(day), str(listed.legacy_date) if listed.legacy_date else None, listed.eol_date]
+        [name.upper(), status := listed.status(day), '[]' if status == "EOL" else f'["{REGION}"]',
+         str(listed.legacy_date) if listed.legacy_date else None, listed.eol_date]
         for name, listed in MODELS.items()
-    ]
+    ]  # fmt: skip
     return f"""SELECT NULL::TIMESTAMPTZ AS "created_on", "name", 'CORTEX_BASE' AS "model_type",
         '{_HOME[0]}' AS "database_name", '{_HOME[1]}' AS "schema_name", 'SNOWFLAKE' AS "owner", "lifecycle_status",
-        NULL::JSON AS "in_region_availability", "legacy_date", "eol_date",
+        "in_region"::JSON AS "in_region_availability", "legacy_date", "eol_date",
         NULL::JSON AS "cross_region_availability" FROM {_rows(rows, names)}"""
 
 

@@ -67,6 +67,15 @@ class Router:
         """Who would answer to that name. Raises CallError if nobody does."""
         return self._provider(self._route(model))[1].served_by(model)
 
+    def obstacle(self, model: str, *, tuning: bool) -> str:
+        """Why calls of that model, or its training, would fail, as far as its provider knows beforehand; '' if it
+        knows of nothing."""
+        try:
+            provider: Any = self._provider(self._route(model))[1]
+            return str(provider.obstacle(model, tuning=tuning)) if hasattr(provider, "obstacle") else ""
+        except CallError as error:
+            return str(error)
+
     def close(self) -> None:
         """Close everyone who was asked."""
         with self._making:

@@ -5,6 +5,7 @@ Out:  Routes
 """
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -103,7 +104,8 @@ def routes_of(spec: str) -> Routes:
     path, _, digest = spec.partition("#")
     if not path.endswith(".toml"):
         raise SetupError(
-            f"models '{spec}' are unknown; use 'gguf', 'simulated', 'simulated:knob=value,…' or a path such as {FILE}"
+            f"DISTILL_MODELS: models '{spec}' are unknown;"
+            f" use 'gguf', 'simulated', 'simulated:knob=value,…' or a path such as {FILE}"
         )
     content = _bytes(Path(path))
     if digest and not hashlib.sha256(content).hexdigest().startswith(digest):
@@ -123,7 +125,7 @@ def _read(file: Path, content: bytes) -> Routes:
         data = tomllib.loads(content.decode())
         return Routes.model_validate(_absolute(data, file.parent))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SetupError(f"{file}: is no TOML: {error}") from error
+        raise SetupError(f"{file}: is no TOML: {error}; {_HINT}") from error
     except ValidationError as error:
         problems = [_said(data, each["loc"], each["msg"]) for each in error.errors(include_url=False)]
         raise SetupError("\n".join(f"{file}: {problem}" for problem in problems)) from error
@@ -146,5 +148,8 @@ def _said(data: dict[str, Any], place: Sequence[int | str], message: str) -> str
         return f"{'.'.join(map(str, place))}: {message[:1].lower()}{message[1:]}; {_HINT}"
     table = data["models"][place[1]]
     name = f" ({table['name']})" if isinstance(table, dict) and "name" in table else ""
+    if found := re.match(r"input tag '(.*?)'.*expected tags: (.*)", message, re.IGNORECASE):
+        known = "openai is for Ollama, vLLM and any other server with OpenAI's API"
+        return f"[[models]] number {place[1] + 1}{name}: provider: there is no '{found[1]}'; write {found[2]} ({known})"
     key = ".".join(map(str, place[3:]))  # after the provider, by which pydantic chose
     return f"[[models]] number {place[1] + 1}{name}: {key and key + ': '}{message[:1].lower()}{message[1:]}"

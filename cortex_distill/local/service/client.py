@@ -45,6 +45,14 @@ def find_or_start(home: Path, models: str) -> Door:
 
     Raises SetupError if it cannot start, or if it serves others with different models.
     """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (home / door.LOG).open("ab").close()
+    except OSError as error:
+        raise SetupError(
+            f"the local engine cannot write into its folder {home}: {error.strerror}\n"
+            "Give your user the right, or set DISTILL_HOME to a folder of yours."
+        ) from error
     give_up = time.monotonic() + _PATIENCE
     while time.monotonic() < give_up:
         found = door.read(home)
@@ -102,7 +110,6 @@ def _suits(home: Path, found: Door, status: dict[str, Any], models: str) -> bool
 def _start(home: Path, models: str) -> str:
     """Start an engine that outlives this process: `ready` or `taken`. Raises SetupError if it cannot."""
     idle = os.environ.get("DISTILL_ENGINE_IDLE") or str(IDLE)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     with (home / door.LOG).open("ab") as log:
         process = subprocess.Popen(

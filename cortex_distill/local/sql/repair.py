@@ -11,6 +11,7 @@ from cortex_distill.local.cortex import calls
 from cortex_distill.local.cortex.cortex_functions import translate
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.sql import (
+    grants,
     repair_arrays,
     repair_clauses,
     repair_dates,
@@ -28,7 +29,7 @@ Rule = Callable[[exp.Expr], exp.Expr]
 def repair(tree: exp.Expr, session: Mapping[str, str | None]) -> exp.Expr:
     """The tree, repaired bottom-up. `session` answers CURRENT_ACCOUNT and its kind."""
     home = f"{session['database'] or ''}.{session['schema'] or ''}"
-    tree = _each(tree, lambda node: translate(node, home) if isinstance(node, exp.Anonymous) else node)
+    tree = _each(tree, lambda node: _function(node, home, session) if isinstance(node, exp.Anonymous) else node)
     tree = _each(tree, lambda node: _RULES[type(node)](node) if type(node) in _RULES else _context(node, session))
     calls.materialize(tree)
     return bind_once(tree)
@@ -69,6 +70,11 @@ def _context(node: exp.Expr, session: Mapping[str, str | None]) -> exp.Expr:
         value = session.get(key)
         return exp.Literal.string(value) if value else exp.Null()
     return node
+
+
+def _function(node: exp.Anonymous, home: str, session: Mapping[str, str | None]) -> exp.Expr:
+    is_role = str(node.this).upper() == grants.FUNCTION
+    return grants.in_session(node, session) if is_role else translate(node, home)
 
 
 def _anonymous(node: exp.Expr) -> exp.Expr:

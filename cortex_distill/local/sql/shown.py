@@ -121,6 +121,7 @@ def _parameters(session: LocalConnection) -> str:
     rows = [
         ["AUTOCOMMIT", "true", "true", "", "", "BOOLEAN"],
         ["QUOTED_IDENTIFIERS_IGNORE_CASE", "false", "false", "", "", "BOOLEAN"],
+        ["CORTEX_ENABLED_CROSS_REGION", "DISABLED", "", "ACCOUNT", "", "STRING"],  # no call leaves this machine
         ["TIMEZONE", "Etc/UTC", "America/Los_Angeles", "ACCOUNT", "", "STRING"],
         *own,
     ]

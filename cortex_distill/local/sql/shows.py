@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.session.connection import LocalConnection
+from cortex_distill.local.sql import grants
 from cortex_distill.local.sql.shown import query_of
 from cortex_distill.local.stages.wording import Wording, text_of
 
@@ -24,6 +25,8 @@ def of_text(session: LocalConnection, duck: duckdb.DuckDBPyConnection, sql: str)
     words = Wording(sql)
     if not words.take("SHOW"):
         return None
+    if words.take("GRANTS"):
+        return grants.of_words(session, duck, words)
     terse = words.take("TERSE")
     kind = next((" ".join(parts) for parts in _KINDS if words.take(*parts)), None)
     if kind is None:
@@ -63,7 +66,7 @@ def _literal(words: Wording) -> str:
 def _place(session: LocalConnection, words: Wording, kind: str) -> list[str]:
     """Conditions of IN ACCOUNT, DATABASE d, SCHEMA s, TABLE t; without IN the current schema."""
     if kind in _PLACELESS:
-        if words.take("IN") or words.take("FOR"):
+        if (words.take("IN") or words.take("FOR")) and not (kind == "PARAMETERS" and words.take("ACCOUNT")):
             words.expect("SESSION")
         return []
     if not words.take("IN"):

@@ -133,6 +133,7 @@ class Protocol:
         wanted = body["data"].get("SESSION_PARAMETERS") or {}
         names = [query.get(key) for key in ("databaseName", "schemaName")]
         session = self._engine.session(*map(_stored, names), autocommit=wanted.get("AUTOCOMMIT", True))
+        session.role = _stored(query.get("roleName")) or ROLE
         try:
             for name in ("QUERY_TAG", "LOCAL_MODELS_AS_OF", "STATEMENT_TIMEOUT_IN_SECONDS"):
                 if wanted.get(name):
@@ -150,7 +151,7 @@ class Protocol:
             "sessionId": session.number,
             "validityInSeconds": 4 * 3600,
             "parameters": [{"name": name, "value": value} for name, value in _PARAMETERS.items()],
-            "sessionInfo": {**info, "warehouseName": WAREHOUSE, "roleName": ROLE},
+            "sessionInfo": {**info, "warehouseName": WAREHOUSE, "roleName": session.role},
         }
         return {"success": True, "data": data}
 

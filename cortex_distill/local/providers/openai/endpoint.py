@@ -1,11 +1,14 @@
 """Where an endpoint is, how it is named to people, and the key that it wants."""
 
 import os
+import socket
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from cortex_distill.local.providers import CallError
+
+LONGEST_GREETING = 2.0  # seconds until an address counts as one where nobody listens
 
 
 class Endpoint(NamedTuple):
@@ -51,6 +54,19 @@ class Endpoint(NamedTuple):
         if not (key.isascii() and key.isprintable()):
             raise CallError(f"the environment variable {self.api_key_env} holds no key: it has odd characters in it")
         return key
+
+    def deaf(self) -> str:
+        """What to do where nobody listens; '' where somebody does, or where a proxy stands between."""
+        if self.proxy is not None:
+            return ""
+        port = self.url.port or (443 if self.url.scheme == "https" else 80)
+        try:
+            socket.create_connection((self.url.hostname or "", port), timeout=LONGEST_GREETING).close()
+        except OSError as error:
+            why = error.strerror or "connection timed out"
+            start = f"start the server, or mend base_url '{self.shown}' in local.toml"
+            return f"{why[:1].lower()}{why[1:]}: nobody answers at {self.shown}; {start}"
+        return ""
 
     @property
     def _host(self) -> str:

@@ -49,11 +49,21 @@ class OpenAiProvider:
 
     def finetune(self, job: Training) -> Trained:
         """Raises CallError: there is no training behind this API."""
-        raise CallError(
-            f"400 '{job.base_model}' is the model '{self._endpoint.model}' of {self._endpoint.shown}, which cannot be"
-            f' trained through this API: name "{job.base_model}" in a [[models]] table of local.toml of its own,'
-            ' with provider = "gguf" or "transformers", which can'
-        )
+        raise CallError(f"400 {self.obstacle(job.base_model, tuning=True)}")
+
+    def obstacle(self, model: str, *, tuning: bool) -> str:
+        """Why a call, or a training, would fail; '' if somebody listens there. Sends nothing to the endpoint."""
+        if tuning:
+            return (
+                f"'{model}' is the model '{self._endpoint.model}' of {self._endpoint.shown}, which cannot be"
+                f' trained through this API: name "{model}" in a [[models]] table of local.toml of its own,'
+                ' with provider = "gguf" or "transformers", which can'
+            )
+        try:
+            self._endpoint.key()
+        except CallError as error:
+            return str(error)
+        return self._endpoint.deaf()
 
     def count_tokens(self, text: str, model: str = "") -> int:
         """Raises CallError: an endpoint tells what a call took, not what one would take."""
