@@ -70,6 +70,8 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
     from tasks.generate import generate_tickets
     from tasks.judge import judge_tickets
     from tasks.leaderboard import update_leaderboard
+    from tasks.planned import write_plan
+    from tasks.preflight import check_everything
     from tasks.prepare import prepare_tables
     from tasks.record import record_results
     from tasks.report import Found, report_run
@@ -81,7 +83,9 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
         experiment = load_experiment(config, changes)
         session = open_session("local")
         run = Run(session, str(uuid4()), experiment, "local", None, [])
+        check_everything.fn(run)
         prepare_tables.fn(run)
+        write_plan.fn(run)
         generated, judged, checked = generate_tickets.fn(run), judge_tickets.fn(run), check_judge.fn(run)
         shares, job = split_tickets.fn(run), start_fine_tuning.fn(run)
         answers = [(arm, evaluate_arm.fn(run, arm)) for arm in base_arms(run)]
