@@ -40,7 +40,7 @@ from tests.flows.test_endpoint import ROUTES, simulated
 from tests.local.endpoint import Reply, Server, completion, serving
 
 ROWS_PER_STATEMENT = 6  # several statements for each step, so that kills fall between them, too
-LATENCY = 0.03  # seconds a call
+LATENCY = 0.3  # seconds a call: long enough that engines die while calls are in the air
 VICTIMS = {"client": 0.35, "engine": 0.35, "worker and client": 0.2, "worker": 0.1}
 PATIENCE = 240.0  # seconds until a stage that does not come is a failure
 ATTEMPTS = 25  # of one run that is killed ten times at most; more means that it cannot go on
