@@ -40,7 +40,7 @@ from tests.flows.test_endpoint import ROUTES, simulated
 from tests.local.endpoint import Reply, Server, completion, serving
 
 ROWS_PER_STATEMENT = 6  # several statements for each step, so that kills fall between them, too
-LATENCY = 0.03  # seconds a call
+LATENCY = 0.3  # seconds a call: long enough that engines die while calls are in the air
 VICTIMS = {"client": 0.35, "engine": 0.35, "worker and client": 0.2, "worker": 0.1}
 PATIENCE = 240.0  # seconds until a stage that does not come is a failure
 ATTEMPTS = 25  # of one run that is killed ten times at most; more means that it cannot go on
@@ -50,6 +50,10 @@ os.environ |= {
     "DISTILL_ROWS_PER_STATEMENT": str(ROWS_PER_STATEMENT),
     "DISTILL_ENGINE_IDLE": "60",
 }
+
+
+class Stuck(Exception):
+    """A run does not get on."""
 
 
 class Chaos:
@@ -112,7 +116,7 @@ class Chaos:
             return notes
         self.attempts += 1
         if self.attempts > ATTEMPTS:
-            raise SystemExit(f"the run does not end after {ATTEMPTS} attempts; it said:\n{way.said()}")
+            raise Stuck(f"the run does not end after {ATTEMPTS} attempts; it said:\n{way.said()}")
         return way.start()
 
     def _until(self, way: Command | Retry, notes: Notes, finished: int | None) -> Notes:
@@ -127,7 +131,7 @@ class Chaos:
             elif finished is not None and len(notes.stages()) >= finished:
                 return notes
             time.sleep(0.02)
-        raise SystemExit(f"nothing happened for {PATIENCE:.0f} s; the run said:\n{way.said()}")
+        raise Stuck(f"nothing happened for {PATIENCE:.0f} s; the run said:\n{way.said()}")
 
     def _strike(self, way: Command | Retry, notes: Notes, victim: str, stage: str, place: Place) -> None:
         asking = stage.startswith(("generate", "judge", "check", "evaluate"))
@@ -214,10 +218,14 @@ def main(role: str, given: tuple[str, ...], kills: int, seed: int, worker_runs: 
             chaos.nursery = Nursery()
             chaos.first(chaos._place("undisturbed"))
             done = number = 0
-            while done < kills and time.monotonic() - started < 60 * minutes:
-                number += 1
-                way = worker if worker_runs and number % worker_runs == 0 else None
-                done += chaos.disturbed(number, min(dice.choice((8, 9, 10)), kills - done), way)
+            try:
+                while done < kills and time.monotonic() - started < 60 * minutes:
+                    number += 1
+                    way = worker if worker_runs and number % worker_runs == 0 else None
+                    done += chaos.disturbed(number, min(dice.choice((8, 9, 10)), kills - done), way)
+            except Stuck as stuck:
+                chaos.problems.append(str(stuck))
+                done = chaos.kills.total()
             chaos.nursery.close()
         problems = _report(chaos, done, time.monotonic() - started)
     for problem in problems:

@@ -55,7 +55,7 @@ class Retry:
                 if state is not None and not state.is_final():  # as the automation for lost runs does
                     prefect.set_flow_run_state(self.run, Crashed(message="its host was lost"), force=True)
                 prefect.set_flow_run_state(self.run, Scheduled(message="Retried via CLI"), force=True)
-        self.notes, self.gone = Notes(notes), False
+        self.notes, self.gone, self.orphan = Notes(notes), False, False
         return self.notes
 
     def state(self) -> str:
@@ -82,8 +82,9 @@ class Retry:
             self.worker = None
         if "client" in victim:
             kill(self.notes.pid())
-        self.gone = victim == "worker and client"  # nobody is left to say that it crashed
+            self.gone = self.orphan or victim == "worker and client"  # nobody is left to say that it crashed
         if victim == "worker":
+            self.orphan = True
             self._start_worker()
 
     def said(self) -> str:
