@@ -49,6 +49,7 @@ os.environ |= {
     "DISTILL_IN_PROCESS": "0",  # tests/conftest.py says otherwise, also to the processes of runs
     "DISTILL_ROWS_PER_STATEMENT": str(ROWS_PER_STATEMENT),
     "DISTILL_ENGINE_IDLE": "60",
+    "PREFECT_LOGGING_LEVEL": "INFO",  # stages are noted from the log
 }
 
 

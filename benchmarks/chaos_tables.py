@@ -26,6 +26,8 @@ MAY_DIFFER = {
     "flow_run",  # its address
     "description",  # of a job: its id and times; that there is one job, and that it succeeded, is compared
 }
+# Compared in another way below, empty here, or of the moment: a plan says what was left to do when it was made.
+NOT_BY_RUN = ("COMPLETIONS", "FINE_TUNES", "REVIEWS", "PROMOTIONS", "CLAIMS", "PLANS")
 # The key of a call to the tuned student holds the id of its job: other weights, other answers.
 TUNED = "of the tuned student"
 KEYS = {
@@ -55,7 +57,7 @@ def _rows(home: Path, models: str, statements: dict[str, str], *binds: object) -
 
 def read_tables(home: Path, models: str, run_id: str) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of a run, as text, sorted."""
-    own = [table for table in TABLES if table not in ("COMPLETIONS", "REVIEWS", "PROMOTIONS", "FINE_TUNES", "CLAIMS")]
+    own = [table for table in TABLES if table not in NOT_BY_RUN]
     statements = {table: f"SELECT {', '.join(_columns(table))} FROM {table} WHERE run_id = ?" for table in own}
     statements["COMPLETIONS"] = ANSWERS
     statements["FINE_TUNES"] = f"SELECT DISTINCT {', '.join(_columns('FINE_TUNES'))} FROM FINE_TUNES"

@@ -74,7 +74,8 @@ def test_an_unruly_server_costs_no_ticket_and_the_second_run_asks_it_nothing(dis
     assert len(endpoint.calls) == asked
 
 
-def test_a_dead_server_is_named_with_what_to_do(distill, endpoint):
+def test_a_dead_server_is_named_with_what_to_do(distill, endpoint, monkeypatch):
+    monkeypatch.setattr("cortex_distill.pace.LONGEST_REST", 0.05)  # else three minutes
     endpoint.shutdown()
     endpoint.server_close()
     with pytest.raises(StepError, match=rf"nobody answers at {endpoint.base_url}; start the server"):

@@ -17,6 +17,7 @@ from cortex_distill.session import SqlError, execute, open_session
 from cortex_distill.sql import Sql, literal
 from cortex_distill.summary import Summary
 from cortex_distill.tables import TABLES
+from flows.console import Screen
 from tests.conftest import SMALL
 from tests.heard import heard
 from tests.hostile_strings import HOSTILE
@@ -249,7 +250,7 @@ def test_pages_hold_no_control_character(run):
 def test_the_terminal_gets_no_control_character(run, capsys, monkeypatch):
     from flows import terminal  # noqa: PLC0415
 
-    monkeypatch.setattr(terminal, "console", terminal.Screen(width=120))
+    monkeypatch.setattr(terminal, "console", Screen(width=120))
     terminal.show_summary(run.summary)
     shown = capsys.readouterr().out
     assert len(shown) > 1000

@@ -141,7 +141,7 @@ def test_no_ticket_at_all_is_an_error_that_shows_a_reply(connect, make_run):
 
 
 def test_calls_that_nobody_answered_are_not_blamed_on_the_prompt(connect, make_run, monkeypatch):
-    monkeypatch.setattr("cortex_distill.ledger.ATTEMPTS", 1)
+    monkeypatch.setattr("cortex_distill.pace.ATTEMPTS", 1)
     run = make_run(session=connect("transient=1"))
     prepare_tables.fn(run)
     with pytest.raises(StepError, match=r"^generate: none of 6 calls of llama3.3-70b was answered: (?!.*prompt)"):
