@@ -92,10 +92,10 @@ def insert_sql(run_id: str, ask_id: str, wanted: Ask, low: int, high: int) -> Sq
 
 def failed_sql(ask_id: str) -> Sql:
     """Calls of this Ask so far: made, without a reply, and of those the ones that failed in passing."""
-    transient = is_transient_sql("c.answer:error::STRING")
+    transient = is_transient_sql("error")
     return Sql(
-        f"""SELECT COUNT(*), COUNT_IF({REPLY} IS NULL), COUNT_IF({REPLY} IS NULL AND {transient.text})
-        FROM COMPLETIONS c WHERE c.ask_id = ?""",
+        f"""SELECT COUNT(*), COUNT_IF(reply IS NULL), COUNT_IF(reply IS NULL AND {transient.text}) FROM (
+            SELECT {REPLY} AS reply, c.answer:error::STRING AS error FROM COMPLETIONS c WHERE c.ask_id = ?)""",
         (*transient.binds, ask_id),
     )
 
