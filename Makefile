@@ -8,7 +8,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train demo demo-fast up down ablation test check schema deployments lock clean
+.PHONY: help install install-train demo demo-fast up down ablation test test-long check schema deployments lock clean
 
 help:  ## Show the targets
 	@echo "cortex-distill: make <target>"
@@ -46,10 +46,13 @@ test: install  ## Everything that CI runs: lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadfile   # whole files, since tests of one file share what takes long to make
 
+test-long: install  ## What CI leaves out: a run that is killed five times, whole (benchmarks/chaos.py makes a hundred kills)
+	$(BIN)/pytest -m long
+
 check: install  ## Lint, types and the fast tests only
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -m "not slow and not snowflake"
+	$(BIN)/pytest -q -m "not slow and not snowflake and not long"
 
 schema: install  ## Write configs/experiment.schema.json from the models
 	$(BIN)/python -m cortex_distill.schema

@@ -1,5 +1,6 @@
 """What tests share: a session on the local engine, and a small experiment that each test may change."""
 
+import gc
 import os
 import textwrap
 from uuid import uuid4
@@ -14,6 +15,15 @@ os.environ["DISTILL_IN_PROCESS"] = "1"
 from cortex_distill.load import load_experiment
 from cortex_distill.run import Run
 from cortex_distill.session import open_session
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_forced_collection():
+    """statsmodels collects garbage in each Holm correction: seconds each in a process that has run a thousand tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda *generation: 0)
+        yield
+
 
 SMALL = """
 name: shoes

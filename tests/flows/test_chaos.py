@@ -11,6 +11,7 @@ from prefect.settings import get_current_settings
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_that_is_killed_five_times_ends_as_if_nothing_had_happened(prefect_server):
     environment = os.environ | {"PREFECT_API_URL": get_current_settings().api.url}
