@@ -46,7 +46,7 @@ test: install  ## Everything that CI runs: lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadfile   # whole files, since tests of one file share what takes long to make
 
-test-long: install  ## What CI leaves out: a run that is killed five times, whole (benchmarks/chaos.py makes a hundred kills)
+test-long: install  ## What CI leaves out, two minutes each: a run that is killed five times, four runs at the same moment
 	$(BIN)/pytest -m long
 
 check: install  ## Lint, types and the fast tests only

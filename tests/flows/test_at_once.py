@@ -26,6 +26,7 @@ print(json.dumps([[[str(cell) for cell in row] for row in rows], list(paid)]))
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_four_runs_at_the_same_moment_are_all_recorded_ranked_and_pay_each_call_once(prefect_server, tmp_path):
     environment = os.environ | {
