@@ -19,7 +19,7 @@ from cortex_distill.session import open_session
 
 @pytest.fixture(autouse=True, scope="session")
 def no_forced_collection():
-    """statsmodels collects garbage in each Holm correction: 0.3 s in a process of one run, more in one of a thousand tests."""
+    """statsmodels collects garbage in each Holm correction: 0.3 s in the process of one run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gc, "collect", lambda *generation: 0)
         yield
