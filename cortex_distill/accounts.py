@@ -84,7 +84,7 @@ def _block_connection(name: str) -> SnowflakeConnection:
     except ValueError as error:
         raise SetupError(
             f"engine '{BLOCK}{name}': Prefect has no block of that name and type: {error}\n"
-            "Make a Snowflake Connector block in the UI (Blocks), or with Python as in docs/prefect.md."
+            "Make a Snowflake Connector block in the UI (Blocks); docs/prefect.md says what belongs into it."
         ) from error
     connection: SnowflakeConnection = block.get_connection(paramstyle="qmark")
     return connection

@@ -89,13 +89,7 @@ def open_session(engine: str = LOCAL, *, home: Path | None = None, tag: str = ""
     from snowflake.snowpark import Session
 
     if engine == LOCAL:
-        from cortex_distill.local import connect
-
-        in_process, as_of = os.environ.get("DISTILL_IN_PROCESS") == "1", os.environ.get("DISTILL_MODELS_AS_OF")
-        folder, models = home or local_folder(), local_models()
-        place = {"database": DATABASE, "schema": SCHEMA}
-        connection = connect(folder, models, **place, as_of=as_of, tag=tag, in_process=in_process)
-        local: Session = Session.builder.configs({"connection": connection}).create()
+        local: Session = Session.builder.configs({"connection": _local_connection(home, tag)}).create()
         return local
     from cortex_distill.accounts import account_session
 
@@ -131,12 +125,15 @@ def open_statements(engine: str = LOCAL, *, tag: str = "") -> Session:
     if engine != LOCAL:
         return open_session(engine, tag=tag)
     os.environ.setdefault(*NO_DETECTION)
+    return cast("Session", Statements(_local_connection(None, tag)))
+
+
+def _local_connection(home: Path | None, tag: str) -> Any:
     from cortex_distill.local import connect
 
     in_process, as_of = os.environ.get("DISTILL_IN_PROCESS") == "1", os.environ.get("DISTILL_MODELS_AS_OF")
     place = {"database": DATABASE, "schema": SCHEMA}
-    connection = connect(local_folder(), local_models(), **place, as_of=as_of, tag=tag, in_process=in_process)
-    return cast("Session", Statements(connection))
+    return connect(home or local_folder(), local_models(), **place, as_of=as_of, tag=tag, in_process=in_process)
 
 
 def execute(session: Session, statement: Sql) -> list[Any]:

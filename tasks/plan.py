@@ -75,7 +75,7 @@ def plan_run(run: Run) -> Plan:
         hasattr(run.session.connection, "is_local"),
         like,
         # whoever enforces a budget puts it into the file's model
-        getattr(getattr(run.config, "budget", None), "max_credits", None),
+        run.config.budget.max_credits if run.config.budget else None,
     )
 
 
