@@ -16,7 +16,8 @@ TABLES = {
     "TICKETS": """
         run_id STRING, ticket_id STRING, category STRING, scenario STRING, request STRING, attributes VARIANT,
         completion_key STRING, duplicate_of STRING, rating VARIANT, judge_key STRING, kept BOOLEAN,
-        dropped_because STRING, split STRING""",
+        dropped_because STRING, split STRING, round NUMBER, similarity FLOAT, together STRING, vote STRING,
+        vote_key STRING, source_key STRING""",
     "REVIEWS": """
         run_id STRING, ticket_id STRING, position NUMBER, judge_kept BOOLEAN, human_kept BOOLEAN, reviewer STRING,
         remark STRING, asked_at TIMESTAMP_NTZ, at TIMESTAMP_NTZ""",
@@ -45,7 +46,12 @@ TABLES = {
 }
 
 # Columns that came later than their table: whoever has the table gets them with the next run.
-ADDED = {"EXPERIMENTS": ("calls NUMBER", "design_effect FLOAT", "tags VARIANT")}
+ADDED = {
+    "TICKETS": (
+        "round NUMBER", "similarity FLOAT", "together STRING", "vote STRING", "vote_key STRING", "source_key STRING",
+    ),
+    "EXPERIMENTS": ("calls NUMBER", "design_effect FLOAT", "tags VARIANT"),
+}  # fmt: skip
 
 
 def create_sql(table: str) -> str:
