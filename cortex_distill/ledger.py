@@ -102,8 +102,11 @@ class _Asking:
             if not self.calls:
                 self.calls, self.started = left, time.monotonic()
                 self._tell(0)
+            made = self.made
             if self._one_pass(left):
                 look = FIRST_LOOK
+                if self.made - made == left and not self.failed:
+                    return  # nothing can be left
             elif self._number(held_sql(self.id)):
                 pace.sleep(look)
                 look = min(2 * look, LONGEST_LOOK)

@@ -99,7 +99,7 @@ def _single_quoted_sql(reply: str) -> Sql:
     Only then a single quote may begin a text. In a reply of JSON it may not: the text of a ticket can hold an object
     of Python, and where that ticket was cut off, the object inside would pass for one.
     """
-    return Sql(f"REGEXP_INSTR({reply}, ?) > 0 AND REGEXP_INSTR({reply}, ?) = 0", (SINGLE_QUOTED_KEY, DOUBLE_QUOTED_KEY))
+    return Sql(f"REGEXP_COUNT({reply}, ?) > 0 AND REGEXP_COUNT({reply}, ?) = 0", (SINGLE_QUOTED_KEY, DOUBLE_QUOTED_KEY))
 
 
 def _double_quoted_sql(text: str) -> Sql:

@@ -77,7 +77,7 @@ def is_transient_text(message: str) -> bool:
 
 def is_transient_sql(column: str) -> Sql:
     """The same question as a SQL condition on a text column; false where the column is NULL."""
-    found = f"REGEXP_INSTR(LOWER({column}), ?) > 0"
+    found = f"REGEXP_COUNT(LOWER({column}), ?) > 0"
     return Sql(
         f"COALESCE(NOT {found} AND IFF({found}, {found}, {found}), FALSE)",
         (_FINAL, _ANY_STATUS, _PASSING_STATUS, _PASSING),

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from fakesnow import info_schema, macros
@@ -46,6 +47,7 @@ class Engine:
         self._connections: list[SnowflakeConnection] = []
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._instance = FakeSnow(db_path=self.home)
+        self._instance.results_cache = _Forgetful()
         duck = self._instance.duck_conn
         duck.execute("SET GLOBAL python_enable_replacements = false")  # a table's name must not find a Python variable
         try:
@@ -134,6 +136,13 @@ class Engine:
         history.register(duck, self.journal)
         self._answers = Answers(self.provider, self.home)
         Cortex(self.provider, self._answers, self._jobs.find, self.journal).register(duck)
+
+
+class _Forgetful(dict[str, tuple[Any, ...]]):
+    """In the place of fakesnow's cache of results, which keeps the tree and the rows of each statement for ever."""
+
+    def __setitem__(self, key: str, value: tuple[Any, ...]) -> None:
+        """Keep nothing: RESULT_SCAN reads what the journal keeps (`history`)."""
 
 
 def _literal(path: Path) -> str:

@@ -9,15 +9,18 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import duckdb
 from sqlglot import TokenType, exp
 
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.sql.dialect import Local
 
 CALL, TOKENS, FINETUNE = "_CORTEX_CALL", "_CORTEX_TOKENS", "_CORTEX_FINETUNE"
+OURS = ("_SF_", "_FS_")  # how our helpers and fakesnow's are called, none of which asks a model
 LANE = "_sf_lane"  # variable of a DuckDB connection: its name, see `connection`
 _ID = re.compile(r"call-[0-9a-f]{32}")
 _NAMES = ("AI_", "COMPLETE", "TRY_COMPLETE", "CLASSIFY_TEXT", "FINETUNE")
@@ -31,6 +34,9 @@ _PLANNED = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create
 
 PlanOf = Callable[[str, bool], str]
 """DuckDB's serialized plan of a text, optimized or not."""
+
+IsView = Callable[[list[str]], bool]
+"""Whether one of these names is a view's."""
 
 
 class Settings(NamedTuple):
@@ -77,13 +83,14 @@ def count(tree: exp.Expr) -> int:
     return sum(map(_is_call, tree.walk()))
 
 
-def guard(translated: exp.Expr, plan_of: PlanOf) -> bool:
+def guard(translated: exp.Expr, plan_of: PlanOf, is_view: IsView) -> bool:
     """Whether the statement asks a model. Raises Refused if it would make one call more than once per row.
 
     In a plan, macros, views and functions like NULLIF are written out.
     A view or SQL function with a call in it is refused where a statement names it twice: its copies look alike.
+    Planning takes as long as running a small statement, so one that cannot ask a model is not planned.
     """
-    if not isinstance(translated, _PLANNED) or not _may_call(translated):
+    if not isinstance(translated, _PLANNED) or not _may_call(translated, is_view):
         return False
     source = translated.expression if isinstance(translated, exp.Create) else translated  # its plan repeats the text
     sql = source.sql("duckdb")
@@ -129,9 +136,26 @@ def _check_merge(merge: exp.Expr, ids: list[str], plan_of: PlanOf) -> None:
         raise unsupported("a Cortex function in MERGE outside its source; call it in the USING subquery")
 
 
-def _may_call(tree: exp.Expr) -> bool:
+def _may_call(tree: exp.Expr, is_view: IsView) -> bool:
+    """By its own text, or through a view or an SQL function, which its text only names."""
     source = tree.expression if isinstance(tree, exp.Insert | exp.Create) else tree
-    return isinstance(source, exp.Expr) and source.find(exp.Table, exp.Anonymous) is not None
+    if not isinstance(source, exp.Expr):
+        return False
+    functions = {str(node.this).upper().rpartition(".")[2] for node in source.find_all(exp.Anonymous)}
+    if functions & {CALL, TOKENS, FINETUNE}:
+        return True
+    if any(not name.startswith(OURS) and name not in _builtin() for name in functions):
+        return True
+    tables = {table.name for table in source.find_all(exp.Table)}
+    return bool(tables) and is_view(sorted(tables))
+
+
+@cache
+def _builtin() -> frozenset[str]:
+    """DuckDB's own functions, in capitals."""
+    with duckdb.connect() as duck:
+        names = duck.execute("SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()
+    return frozenset(name.upper() for (name,) in names)
 
 
 def _jobs(tree: exp.Expr) -> int:

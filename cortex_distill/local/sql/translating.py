@@ -13,6 +13,7 @@ from sqlglot import parse_one as parse_any
 from cortex_distill.local.cortex import calls
 from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.sql import altered, repair_numbers
+from cortex_distill.local.sql.needed import Needed, needed
 from cortex_distill.local.sql.repair import repair
 from cortex_distill.local.wire.results import Described, Plain, Result, describe, query
 
@@ -38,14 +39,14 @@ class TranslatingCursor(FakeSnowflakeCursor):
         self.check_db_and_schema(tree)
         for part in (part for one in altered.single(tree) for part in self._transform_explode(one)):
             translated = self._transform(part, None)
-            self._asks |= calls.guard(translated, self._plan)
+            self._asks |= calls.guard(translated, self._plan, self._is_view)
             try:
                 self._execute(translated.copy())
             except (duckdb.BinderException, ProgrammingError) as error:  # bound before it runs: no call was made
                 loose = repair_numbers.loosened(translated, str(error))
                 if loose is None:
                     raise
-                calls.guard(loose, self._plan)
+                calls.guard(loose, self._plan, self._is_view)
                 self._execute(loose)
 
     def translated(self, tree: exp.Expr) -> exp.Expr:
@@ -57,16 +58,22 @@ class TranslatingCursor(FakeSnowflakeCursor):
     def guarded(self, tree: exp.Expr) -> exp.Expr:
         """Likewise. Raises Refused where a model would be called twice."""
         done = self.translated(tree)
-        self._asks |= calls.guard(done, self._plan)
+        self._asks |= calls.guard(done, self._plan, self._is_view)
         return done
 
     def _plan(self, sql: str, optimized: bool) -> str:
         rows = self._duck_conn.execute(f"SELECT json_serialize_plan(?, optimize := {optimized})", [sql]).fetchall()
         return str(rows[0][0])
 
+    def _is_view(self, names: list[str]) -> bool:
+        places = ", ".join("?" * len(names))
+        query = f"SELECT 1 FROM duckdb_views() WHERE NOT internal AND UPPER(view_name) IN ({places}) LIMIT 1"
+        return bool(self._duck_conn.execute(query, [name.upper() for name in names]).fetchall())
+
     def _transform(self, expression: exp.Expr, params: Any) -> exp.Expr:
         """fakesnow's rewriting; then names that DuckDB reserves and Snowflake does not (AT, END, …) are quoted."""
-        done = super()._transform(expression, params)
+        done = super()._transform(needed(expression), params)
+        done = done.tree if isinstance(done, Needed) else done
         for name in done.find_all(exp.Identifier):
             if str(name.this).lower() in self._conn.reserved:
                 name.set("quoted", True)

@@ -1,0 +1,48 @@
+"""Which of fakesnow's sixty rewritings a statement needs: each of them walks through the whole of it.
+
+Half of them are about commands (SHOW, ALTER, CREATE STAGE, …) and look for nothing inside a query.
+tests/local/test_needed.py runs both ways on every statement of the conformance cases.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
+# By the names of functions in fakesnow.transforms.
+COMMANDS = frozenset({
+    "alter_session", "set_schema", "create_database", "extract_comment_on_columns", "drop_schema_cascade",
+    "tag", "show_databases", "show_functions", "show_procedures", "show_parameters", "show_warehouses",
+    "show_schemas", "show_tables_etc", "show_columns", "show_stages", "show_sequences", "show_keys",
+    "show_users", "create_user", "alter_table_strip_cluster_by", "create_stage", "create_file_format",
+    "list_stage", "put_stage",
+})  # fmt: skip
+_NOCOMMANDS = (exp.Query, exp.Insert, exp.Update, exp.Delete)
+
+Rewriting = Callable[..., exp.Expr]
+
+
+class Needed:
+    """Stands for a tree in fakesnow's chain of `.transform(…)`, and leaves out what is about commands."""
+
+    def __init__(self, tree: exp.Expr) -> None:
+        self.tree = tree
+
+    def transform(self, rewriting: Rewriting, *arguments: Any, **named: Any) -> "Needed":
+        """As sqlglot's."""
+        if not _names(rewriting) & COMMANDS:
+            self.tree = self.tree.transform(rewriting, *arguments, **named)
+        return self
+
+
+def needed(tree: exp.Expr) -> Any:
+    """The tree as fakesnow is to see it: a Needed, or the tree itself if it is a command."""
+    is_plain_table = isinstance(tree, exp.Create) and tree.kind == "TABLE"
+    return Needed(tree) if isinstance(tree, _NOCOMMANDS) or is_plain_table else tree
+
+
+def _names(rewriting: Rewriting) -> frozenset[str]:
+    """Its name; for a lambda the names in it."""
+    code = getattr(rewriting, "__code__", None)
+    inside = code.co_names if code is not None and rewriting.__name__ == "<lambda>" else ()
+    return frozenset((rewriting.__name__, *inside))
