@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.chaos_retries import Retry, prefect
 from benchmarks.chaos_runs import Command, Notes, Nursery, Place, kill, note_stages, nursery
-from benchmarks.chaos_tables import differences, jobs_started, read_tables
+from benchmarks.chaos_tables import differences, failed_jobs, jobs_started, read_tables
 from cortex_distill.local.service import client, door
 from tests.conftest import SMALL
 from tests.flows.test_distill import HOLDOUT
@@ -155,6 +155,7 @@ class Chaos:
         found = [f"run {number}: {text}" for text in differences(self.undisturbed, tables)]
         jobs = jobs_started(place.home, place.models)
         found += [f"run {number}: {name} was trained {count} times" for name, count in jobs.items() if count > 1]
+        found += [f"run {number}: a training failed: {said}" for said in failed_jobs(place.home, place.models)]
         asked = list(map(json.dumps, self.server.calls))
         found += [f"run {number}: other calls than in the undisturbed run"] if set(asked) != self.calls else []
         self.runs, self.needed, self.made = self.runs + 1, self.needed + len(self.calls), self.made + len(asked)

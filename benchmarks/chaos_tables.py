@@ -64,6 +64,14 @@ def read_tables(home: Path, models: str, run_id: str) -> dict[str, list[tuple[An
     return _rows(home, models, statements, run_id)
 
 
+def failed_jobs(home: Path, models: str) -> list[str]:
+    """What the engine says of each job that ended as ERROR."""
+    rows = _rows(home, models, {"jobs": "SELECT SNOWFLAKE.CORTEX.FINETUNE('SHOW')"})["jobs"]
+    ids = [job["id"] for job in json.loads(rows[0][0]) if job["status"] == "ERROR"]
+    described = {one: f"SELECT SNOWFLAKE.CORTEX.FINETUNE('DESCRIBE', '{one}')" for one in ids}
+    return [str(found[0][0]) for found in _rows(home, models, described).values()]
+
+
 def jobs_started(home: Path, models: str) -> dict[str, int]:
     """How many jobs the engine knows for each training; one is right."""
     rows = _rows(home, models, {"jobs": "SELECT SNOWFLAKE.CORTEX.FINETUNE('SHOW')"})["jobs"]
