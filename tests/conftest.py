@@ -12,6 +12,7 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ["DISTILL_IN_PROCESS"] = "1"
 
+from cortex_distill import local  # noqa: TID251  the engine of a test is closed with it
 from cortex_distill.load import load_experiment
 from cortex_distill.run import Run
 from cortex_distill.session import open_session
@@ -82,6 +83,7 @@ def connect(home, monkeypatch):
     yield open_one
     for session in opened:
         session.close()
+    local.close(home)  # an engine is some 5 MB and its threads, and there are two thousand tests
 
 
 @pytest.fixture

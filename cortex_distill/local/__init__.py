@@ -42,6 +42,6 @@ def connect(
     return connection
 
 
-def close() -> None:
-    """Close every engine of this process."""
-    import_module(_ENGINES).close()
+def close(home: Path | None = None) -> None:
+    """Close every engine of this process, or the one of a folder."""
+    import_module(_ENGINES).close(home)

@@ -59,13 +59,13 @@ def new_engine(home: Path, models: str) -> Engine:
 
 
 @atexit.register
-def close() -> None:
-    """Close every engine of this process."""
+def close(home: Path | None = None) -> None:
+    """Close every engine of this process, or the one of a folder, if there is one."""
     with _guard:
-        for opened in _open.values():
+        for folder in list(_open) if home is None else [home.resolve()] if home.resolve() in _open else []:
+            opened = _open.pop(folder)
             if opened.process == os.getpid():
                 opened.engine.close()
-        _open.clear()
 
 
 def provider_of(models: str) -> Provider:

@@ -130,7 +130,8 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_equal(path, x) AS
          THEN _fs_global.main._sf_text(path) = _fs_global.main._sf_text(x)
          ELSE TRY_CAST(_fs_global.main._sf_text(path) AS DOUBLE) = TRY_CAST(CAST(x AS VARCHAR) AS DOUBLE) END;
 
--- The entries of an ARRAY or OBJECT, for FLATTEN. p: how the entry is reached, as Snowflake writes paths.
+-- The entries of an ARRAY or OBJECT, for FLATTEN. p: how the entry is reached, as Snowflake writes paths. `this` is
+-- left to _sf_flatten, which has the value: a copy in each entry would take the square of its size.
 CREATE OR REPLACE MACRO _fs_global.main._sf_member(j, k) AS
     json_extract(j, '$."' || replace(replace(k, '\', '\\'), '"', '\"') || '"');
 CREATE OR REPLACE MACRO _fs_global.main._sf_entries(j, prefix) AS (
@@ -139,10 +140,10 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_entries(j, prefix) AS (
             struct_pack(k := k, p := CASE WHEN NOT regexp_full_match(k, '[A-Za-z_][A-Za-z0-9_$]*')
                                           THEN prefix || '[''' || k || ''']'
                                           WHEN prefix = '' THEN k ELSE prefix || '.' || k END,
-                        i := NULL::BIGINT, v := _fs_global.main._sf_member(j, k), this := j))
+                        i := NULL::BIGINT, v := _fs_global.main._sf_member(j, k), this := NULL::JSON))
         WHEN 'ARRAY' THEN list_transform(CAST(j AS JSON[]), lambda x, i:
             struct_pack(k := NULL::VARCHAR, p := prefix || '[' || (i - 1)::VARCHAR || ']', i := (i - 1)::BIGINT,
-                        v := x, this := j))
+                        v := x, this := NULL::JSON))
         ELSE [] END);
 
 CREATE OR REPLACE MACRO _fs_global.main._sf_at(j, path) AS
