@@ -25,6 +25,7 @@ from cortex_distill.rights_check import AT, rights_findings
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError, obstacle, who_answers
 from cortex_distill.sql import identifier, literal
+from cortex_distill.training_size import size_findings
 from cortex_distill.yaml_reader import read_yaml
 from tasks.holdout_check import check_holdout
 from tasks.longest_prompts import context_findings
@@ -67,7 +68,8 @@ def findings(run: Run) -> list[Finding]:
     found += _nobody_answers(run, {key: name for key, name in named.items() if name not in wrong})
     holdout = check_holdout(run, account.here.role)
     found += [*holdout.found, *context_findings(run, holdout.longest, account.here.region)]
-    return [*found, *_doubts(run)]
+    examples = sum(map(len, run.experiment.examples.values()))
+    return [*found, *size_findings(run.config, examples), *_doubts(run)]
 
 
 def _known(run: Run, account: Account, model: str) -> Known:

@@ -98,6 +98,8 @@ MISTAKES = [
     Mistake("Models are retired or legacy", ON_LOCAL, _retired),
     Mistake("A model's name has a typo", ON_LOCAL, lambda where: where.experiment(models__teacher="lama3.3-70b")),
     Mistake("The student cannot be fine-tuned", ON_LOCAL, lambda where: where.experiment(models__student="qwen3-32b")),
+    Mistake("More tickets than FINETUNE takes", ON_LOCAL,
+            lambda where: where.experiment(generate__per_category=100_000, fine_tune__max_epochs=3)),
     Mistake("A prompt is longer than the model can read", ON_LOCAL,
             lambda where: where.experiment(prompts__long="request: {{ request }} " + "word " * 130_000)),
     Mistake("The holdout has no row", ON_LOCAL, lambda where: where.holdout("request,category\n")),

@@ -8,9 +8,11 @@ import pytest
 from cortex_distill.account import Account, BaseModel, Grant, Here, account_of
 from cortex_distill.errors import SetupError
 from cortex_distill.findings import problems, warnings
+from cortex_distill.load import load_experiment
 from cortex_distill.model_checks import Known, model_findings, nearest
 from cortex_distill.rights_check import rights_findings
 from cortex_distill.session import SqlError
+from cortex_distill.training_size import size_findings
 from tasks import preflight
 from tasks.holdout_check import check_holdout
 from tasks.longest_prompts import longest_prompts
@@ -287,3 +289,26 @@ def test_a_fine_tuned_model_may_teach(make_run, session):
     found = findings(run)
     assert problems(found) == []
     assert any("'TUNED_ONE' is fine-tuned" in one.what for one in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"per_category": 20_000}, None),  # 3 categories × 20,000 × 0.75
+        ({"per_category": 40_000}, "90,000 are planned; write generate.per_category: 22222 or fine_tune.max_epochs: 1"),
+        (
+            {"per_category": 100_000},
+            "225,000 are planned; write generate.per_category: 22222",
+        ),
+    ],
+)
+def test_more_rows_than_can_be_trained_on_are_told_before_they_are_paid_for(write, changes, told):
+    config = load_experiment(write({f"generate.{key}": value for key, value in changes.items()})).config
+    found = [one.what for one in size_findings(config, 0)]
+    assert [one.endswith(told) for one in found] == ([True] if told else [])
+    assert all("takes 50,000 rows of 'llama3.1-8b' at 3 epochs" in one for one in found)
+
+
+def test_what_the_remedy_says_is_enough(write):
+    rows = {"generate.per_category": 22_222, "fine_tune.max_epochs": 3}
+    assert not list(size_findings(load_experiment(write(rows)).config, 0))

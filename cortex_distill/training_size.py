@@ -1,0 +1,37 @@
+"""Whether FINETUNE can take what the run will have for it: found before the tickets are paid for, not after."""
+
+from collections.abc import Iterator
+from math import floor
+
+from cortex_distill.config import ExperimentConfig
+from cortex_distill.findings import Finding
+from cortex_distill.model_catalogue import READ_ON
+
+# Training or validation rows at one epoch; with more epochs so many times fewer.
+# Source: docs: user-guide/snowflake-cortex/cortex-finetuning, "Number of rows limits".
+MOST_ROWS = {"llama3.1-8b": 150_000}
+
+
+def size_findings(config: ExperimentConfig, examples: int) -> Iterator[Finding]:
+    """A problem if the tickets that are asked for, all of them kept, are more than the student can be trained on."""
+    most = MOST_ROWS.get(config.models.student.lower())
+    if most is None:
+        return
+    epochs, rule = config.fine_tune.max_epochs, config.fine_tune.rows
+    limit, categories = most // epochs, len(config.categories)
+    shown = examples if rule != "tickets" else 0
+    train = (config.split.train if rule != "examples" else 0.0, shown)
+    for share, more in (train, (config.split.validation, 0)):
+        rows = floor(config.generate.per_category * share) * categories + more
+        if rows <= limit:
+            continue
+        fewer = floor((limit - more) / categories / share) if share and limit > more else 0
+        fits = most // rows
+        ways = [f"generate.per_category: {fewer}"] if fewer else []
+        ways += [f"fine_tune.max_epochs: {fits}"] if fits else []
+        page = f"its page as of {READ_ON}"
+        what = f"FINETUNE takes {limit:,} rows of '{config.models.student}' at {epochs} epochs ({page})"
+        yield Finding(
+            "generate.per_category", f"{what}, and {rows:,} are planned; write {' or '.join(ways) or 'fewer examples'}"
+        )
+        return
