@@ -25,6 +25,8 @@ from rich.table import Table
 
 CONFIG = "configs/support_tickets.yaml"
 CATEGORIES = 5
+# FINETUNE takes 150,000 rows at one epoch, and nine arms are asked about each validation row.
+CHANGES = {"fine_tune.max_epochs": 1, "split": {"train": 0.98, "validation": 0.02}}
 MIB = 1024
 
 
@@ -37,7 +39,7 @@ def one_size(tickets: int) -> None:
     from cortex_distill.sql import Sql
 
     opened = door.open_session("local")  # the engine starts before the clock does
-    changes = {"generate.per_category": tickets // CATEGORIES, "split": {"train": 0.9, "validation": 0.1}}
+    changes = {"generate.per_category": tickets // CATEGORIES, **CHANGES}
     started = time.perf_counter()
     as_functions(CONFIG, changes)
     seconds = time.perf_counter() - started
