@@ -9,7 +9,7 @@ from cortex_distill.comparison import MOST
 from cortex_distill.errors import StepError
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
-from cortex_distill.tables import complete_sql
+from cortex_distill.tables import THERE, complete_sql
 
 if TYPE_CHECKING:
     from cortex_distill.session import Session
@@ -20,7 +20,7 @@ def pick_runs(session: Session, engine: str, ids: Sequence[str], experiment: str
 
     At most MOST. Raises StepError if fewer than two are left, or if a beginning fits no run or several.
     """
-    for statement in complete_sql():
+    for statement in complete_sql(execute(session, Sql(THERE))):
         execute(session, Sql(statement))
     found = [_named(session, one) for one in ids] or _newest(session, engine, experiment, tag)
     found = list(dict.fromkeys(found))

@@ -17,7 +17,7 @@ from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.replies import normal_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql, identifier
-from cortex_distill.tables import complete_sql
+from cortex_distill.tables import THERE, complete_sql
 from cortex_distill.upload import upload
 from tasks.step import ON_CORTEX, task
 
@@ -32,7 +32,7 @@ class Prepared(NamedTuple):
 @task(name="prepare", **ON_CORTEX)
 def prepare_tables(run: Run) -> Prepared:
     """Create, then fill. Raises ConfigError if the holdout file is unusable, StepError if its labels are unknown."""
-    for statement in complete_sql():
+    for statement in complete_sql(run.sql(THERE)):
         run.sql(statement)
     return write_rows(run)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cortex_distill.errors import ConfigError, StepError
-from cortex_distill.tables import TABLES
+from cortex_distill.tables import TABLES, THERE, complete_sql
 from tasks.prepare import prepare_tables
 
 
@@ -14,6 +14,18 @@ def test_tables_that_exist_keep_their_rows(make_run):
     prepare_tables.fn(second)
     assert second.count("SELECT COUNT(*) FROM TICKETS") == 1
     assert second.count("SELECT COUNT(DISTINCT run_id) FROM CATEGORIES") == 2
+
+
+def test_a_table_of_an_earlier_version_gets_its_new_columns_and_a_whole_schema_costs_one_look(make_run):
+    run = make_run()
+    run.sql("CREATE TABLE TICKETS (run_id STRING, ticket_id STRING, round NUMBER)")
+    run.sql("INSERT INTO TICKETS SELECT 'old', 'x', 1")
+    missing = complete_sql(run.sql(THERE))
+    assert "ALTER TABLE TICKETS ADD COLUMN IF NOT EXISTS similarity FLOAT" in missing
+    assert not any("round" in statement for statement in missing if "TICKETS" in statement)
+    prepare_tables.fn(run)
+    assert complete_sql(run.sql(THERE)) == []
+    assert run.count("SELECT COUNT(*) FROM TICKETS WHERE similarity IS NULL AND round = 1") == 1
 
 
 def test_preparing_twice_writes_the_rows_once(make_run, tmp_path):
