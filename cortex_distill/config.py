@@ -5,15 +5,16 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cortex_distill.config_fields import Label, MappingOrList, Model, Name, Strict, Text, Variant, is_none
-from cortex_distill.config_tickets import Generate, Holdout, Judge, Review
-from cortex_distill.field_checks import faulty
+from cortex_distill.config_rows import NONE_OF_THESE, Holdout, Labelling, Tickets
+from cortex_distill.config_tickets import NOTHING_WRITTEN, Generate, Judge, Review
+from cortex_distill.field_checks import Fault, alike, faulty
 from cortex_distill.prompts import suggestion
 
 
 class Models(Strict):
     """Who plays which role, by the names that Cortex uses."""
 
-    teacher: Model = Field(description="model that writes the tickets")
+    teacher: Model = Field(description="model that writes the tickets, or labels real requests")
     judge: Model = Field(description="model that rates the tickets; better not the teacher")
     student: Model = Field(description="base model that is fine-tuned")
 
@@ -84,15 +85,24 @@ class ExperimentConfig(Strict):
         description="label → definition, or a list of labels; at least 2, spelled as they will be scored"
     )
     models: Models = Field(description="who plays which role")
-    generate: Generate = Field(description="how the teacher writes tickets")
+    generate: Generate = Field(
+        default_factory=lambda: NOTHING_WRITTEN,
+        exclude_if=lambda given: given == NOTHING_WRITTEN,
+        description="how the teacher writes tickets; needed unless source names real requests",
+    )
     judge: Judge = Field(description="how tickets are rated and filtered")
     split: Split = Field(description="shares of the kept tickets")
     prompts: dict[Variant, Text] = Field(min_length=1, description="variants: name → template with {{ request }}")
     fine_tune: FineTune = Field(default=FineTune(), description="how the student is trained")
     evaluate: Evaluate = Field(default=Evaluate(), description="how models are measured")
-    source: Literal["synthetic"] = Field(default="synthetic", description="where tickets come from: the teacher")
+    source: Tickets = Field(
+        default="synthetic", description="where tickets come from: synthetic, or a file or table of real requests"
+    )
     holdout: Holdout | None = Field(default=None, description="rows written and labelled by people; none by default")
     # Left out of the hash and the record where they are not set: files without them keep the hash that they had.
+    label: Labelling | None = Field(
+        default=None, exclude_if=is_none, description="how the teacher labels real requests; needed if source has them"
+    )
     review: Review | None = Field(
         default=None, exclude_if=is_none, description="tickets that a person looks at; none by default"
     )
@@ -110,6 +120,7 @@ class ExperimentConfig(Strict):
             for place, name in enumerate(self.evaluate.constrained)
             if name not in self.prompts
         ]
+        faults += self._tickets() + self._labels()
         if self.fine_tune.rows != "tickets" and self.generate.examples is None:
             what = f"'{self.fine_tune.rows}' needs generate.examples; name a file there, or write tickets"
             faults.append((("fine_tune", "rows"), what))
@@ -121,3 +132,32 @@ class ExperimentConfig(Strict):
         if faults:
             raise faulty(faults)
         return self
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the teacher writes the tickets; else it labels those of `source`."""
+        return self.source == "synthetic"
+
+    def _tickets(self) -> list[Fault]:
+        """What the source of the tickets needs, and has not."""
+        if self.is_synthetic:
+            missing = "is missing; write it: how the teacher writes tickets"
+            unused = "is for real requests, and source is synthetic; add source: {file: ...}, or drop label"
+            faults: list[Fault] = [(("generate",), missing)] if self.generate == NOTHING_WRITTEN else []
+            return faults + ([(("label",), unused)] if self.label else [])
+        if self.label is None:
+            return [(("label",), "is missing; write it: how the teacher labels the requests of source")]
+        *labels, last = [*self.categories, NONE_OF_THESE]
+        if self.label.abstain and len(labels) in alike([*labels, last]):
+            what = f"a category is '{last}', which is what the teacher says to abstain; rename it, or write false"
+            return [(("label", "abstain"), what)]
+        return []
+
+    def _labels(self) -> list[Fault]:
+        """Labels of the holdout that are mapped to something else than a category."""
+        mapped = (self.holdout.labels or {}) if self.holdout else {}
+        return [
+            (("holdout", "labels", theirs), f"'{ours}' is no category; {suggestion(ours, self.categories)}")
+            for theirs, ours in mapped.items()
+            if ours is not None and ours not in self.categories
+        ]

@@ -1,11 +1,10 @@
-"""The parts of an experiment file that say where tickets come from and which of them are trusted."""
+"""The parts of an experiment file that say how tickets are written and which of them are trusted."""
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from cortex_distill.config_fields import TABLE, Attribute, Bar, File, Name, Strict, Text
-from cortex_distill.field_checks import faulty
+from cortex_distill.config_fields import Attribute, Bar, File, Name, Strict, Text
 
 
 class Examples(Strict):
@@ -30,6 +29,10 @@ class Generate(Strict):
     prompt: Text = Field(description="template with {{ category }}; count, examples and each attribute of vary if set")
 
 
+# Stands where the teacher writes no ticket (`source:` names real requests); nothing asks a model with it.
+NOTHING_WRITTEN = Generate(prompt="{{ category }}")
+
+
 class Judge(Strict):
     """How tickets are rated, and how high the bar is."""
 
@@ -50,18 +53,3 @@ class Review(Strict):
         default=10, ge=1, le=50, description="tickets shown, half of them dropped by the judge (1 to 50)"
     )
     hours: float = Field(default=24.0, gt=0, le=720, description="how long the run waits for answers (up to 720)")
-
-
-class Holdout(Strict):
-    """Rows written and labelled by people: exactly one of file and table, with columns request and category."""
-
-    file: File | None = Field(default=None, description="CSV file; a path that starts beside this file")
-    table: str | None = Field(default=None, pattern=TABLE, description="DB.SCHEMA.NAME, plain words")
-    about: str = Field(default="", description="who wrote and labelled the rows; shown beside each figure")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "Holdout":
-        given = [source for source in (self.file, self.table) if source is not None]
-        if len(given) != 1:
-            raise faulty([((), f"should have exactly one of file and table, got {len(given)}; write one of them")])
-        return self

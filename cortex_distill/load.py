@@ -16,7 +16,7 @@ from cortex_distill.config import ExperimentConfig
 from cortex_distill.errors import ConfigError
 from cortex_distill.named_files import NamedFiles
 from cortex_distill.problem_list import Problems
-from cortex_distill.raw_data import look_through, override
+from cortex_distill.raw_data import get_in, look_through, override
 from cortex_distill.template_check import check_templates, try_templates
 from cortex_distill.wording import explain
 from cortex_distill.yaml_reader import read_yaml
@@ -48,10 +48,22 @@ def _validated(data: dict[str, Any], found: Problems) -> ExperimentConfig:
     return config
 
 
-def load_experiment(path: Path | str, overrides: Mapping[str, object] | None = None) -> Experiment:
+def fetch(data: Mapping[str, Any], path: Path) -> str:
+    """How to get a holdout that does not come with its experiment file: where it is, licence, command."""
+    licence = get_in(data, "holdout", "licence")
+    of = f" ({licence})" if isinstance(licence, str) else ""
+    where = f"get it from {get_in(data, 'holdout', 'source')}{of}"
+    return f"it is not part of this project: {where}, and run: distill holdout {path} DOWNLOADED.csv"
+
+
+def load_experiment(
+    path: Path | str, overrides: Mapping[str, object] | None = None, *, without_fetched: bool = False
+) -> Experiment:
     """The experiment of one YAML file, with single values overridden by dotted keys (`judge.thresholds.valid`).
 
     Raises ConfigError with one line per problem: `path:line: key: what is wrong; what to write`, sorted.
+    `without_fetched`: a holdout that has to be fetched (holdout.source) may be missing, and its rows are not in the
+    hash, which so is the same before and after.
     The hash follows the order of categories, variants and criteria, because prompts print them in that order.
     """
     overrides, path_ = overrides or {}, Path(path)
@@ -62,7 +74,10 @@ def load_experiment(path: Path | str, overrides: Mapping[str, object] | None = N
     check_templates(data, found)
     files = NamedFiles(path_.parent, found)
     examples = files.examples(data)
-    files.read(data, "holdout", "file")
+    is_fetched = isinstance(get_in(data, "holdout", "source"), str)
+    if not (is_fetched and without_fetched):
+        files.add(data, "holdout", "file", missing=fetch(data, path_) if is_fetched else "")
+    files.add(data, "source", "file")
     config = _validated(data, found)
     try_templates(config, examples, found)
     found.stop_if_any()

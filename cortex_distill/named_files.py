@@ -1,4 +1,4 @@
-"""The files that an experiment names, examples and holdout: found, summed for its hash, and the examples read."""
+"""The files that an experiment names (examples, holdout, requests): found, summed for its hash, the examples read."""
 
 import hashlib
 import json
@@ -23,18 +23,38 @@ class NamedFiles:
     def __init__(self, base: Path, found: Problems) -> None:
         self.base, self.found, self.sums = base, found, dict[str, str]()
 
+    def add(self, data: dict[str, Any], *at: str, missing: str = "") -> None:
+        """The sum of a file that later steps read, however large it is. `missing`: what to do if it is not there."""
+        if (path := self._path(data, at, missing)) is None:
+            return
+        try:
+            with path.open("rb") as file:
+                self.sums[".".join(at)] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            self.found.at(at, f"{path} cannot be read: {error}; mend its rights or the path")
+
     def read(self, data: dict[str, Any], *at: str) -> NamedFile | None:
         """The file that a key names; None if the key is missing or wrong, or its file is not there."""
+        if (path := self._path(data, at)) is None:
+            return None
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            self.found.at(at, f"{path} cannot be read: {error}; mend its rights or the path")
+            return None
+        self.sums[".".join(at)] = hashlib.sha256(content).hexdigest()
+        return NamedFile(path, content)
+
+    def _path(self, data: dict[str, Any], at: tuple[str, ...], missing: str = "") -> Path | None:
         name = get_in(data, *at)
         if not isinstance(name, str) or not name.strip() or Path(name).is_absolute():
             return None  # said by the config
         path = self.base / name
         try:
             if path.is_file():
-                content = path.read_bytes()
-                self.sums[".".join(at)] = hashlib.sha256(content).hexdigest()
-                return NamedFile(path, content)
-            self.found.at(at, f"no such file: {path}; write a path that starts beside the experiment file")
+                return path
+            what = missing or "write a path that starts beside the experiment file"
+            self.found.at(at, f"no such file: {path}; {what}")
         except (OSError, ValueError) as error:
             self.found.at(at, f"{path} cannot be read: {error}; mend its rights or the path")
         return None

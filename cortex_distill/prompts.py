@@ -32,6 +32,7 @@ _GENERATE = _CATEGORIES | {"category", "definition", "count", "examples"}
 _TICKET = _REQUEST | {"category", "definition", "scenario"}
 PLACES = {
     "generate.prompt": Place(_GENERATE, must=frozenset({"category"})),
+    "label.prompt": Place(_CATEGORIES | {"examples", "none_of_these"}, _REQUEST, _REQUEST),
     "judge.prompt": Place(_CATEGORIES | {"criteria"}, _TICKET, _REQUEST),
     "prompts": Place(_CATEGORIES | {"examples"}, _REQUEST, _REQUEST),
     "fine_tune.prompt": Place(_CATEGORIES, _REQUEST, _REQUEST),

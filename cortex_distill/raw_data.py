@@ -7,7 +7,9 @@ from typing import Any
 from cortex_distill.field_checks import alike
 from cortex_distill.problem_list import At, Problems
 
-_FREE: set[At] = {("categories",), ("generate", "vary"), ("judge", "thresholds"), ("prompts",)}  # keys are the author's
+_FREE: set[At] = {  # keys are the author's
+    ("categories",), ("generate", "vary"), ("judge", "thresholds"), ("prompts",), ("holdout", "labels"),
+}  # fmt: skip
 _SECRET = re.compile(
     r"(.*_)?(password|passwd|pwd|passphrase|token|secrets?|api_?key|private_key|credentials?|authenticator)(_.*)?"
     r"|account|user|user_?name|role|warehouse|database|schema|host|connections?|engine"

@@ -14,9 +14,10 @@ NONE = "–"
 def tickets(summary: Summary) -> str:
     """Funnel, what the judge is worth, and a ticket of each category."""
     rows = [[escaped(one.category), escaped(one.remark), escaped(one.request)] for one in summary.tickets]
+    first = "requests" if summary.requests else "tickets asked for"
     parts = [
         "## Tickets",
-        funnel_chart(summary.stages, "From tickets asked for to tickets learnt from"),
+        funnel_chart(summary.stages, f"From {first} to tickets learnt from"),
         escaped(funnel_words(summary.stages), 2000),
         f"Judge: {escaped(summary.judge_check)}." if summary.judge_check else "",
         f"Review: {escaped(summary.review)}." if summary.review else "",

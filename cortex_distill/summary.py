@@ -9,6 +9,7 @@ from cortex_distill.ledger import Asked
 from cortex_distill.lost_replies import Lost
 from cortex_distill.planned import Against
 from cortex_distill.prices import credits
+from cortex_distill.report_requests import Requests
 from cortex_distill.scores import ROLES, SETS, Score
 from cortex_distill.standings import Standing
 from cortex_distill.verdicts import Verdict
@@ -83,6 +84,7 @@ class Summary(NamedTuple):
     planned: Sequence[Against] = ()  # against actual; () where the run has no plan
     review: str = ""  # one sentence about what a person made of the tickets; '' if no review was wanted
     lost: Sequence[Lost] = ()  # replies that could not be used, by reason
+    requests: Requests | None = None  # real ones that the teacher labelled; None where it wrote the tickets
 
     @property
     def calls_made(self) -> int:
@@ -145,5 +147,6 @@ class Summary(NamedTuple):
         elif self.judge_can_tell is None and judged and not judged.lost:
             said.append("the judge dropped nothing: either every ticket is good, or this judge cannot tell")
         if self.best_set == "validation":
-            said.append("no holdout: validation tickets are the teacher's own, and FINETUNE saw them; it flatters")
+            own = "requests have the teacher's own labels" if self.requests else "tickets are the teacher's own"
+            said.append(f"no holdout: validation {own}, and FINETUNE saw them; it flatters")
         return said

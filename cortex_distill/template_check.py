@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cortex_distill.config import ExperimentConfig
+from cortex_distill.config_rows import NONE_OF_THESE
 from cortex_distill.problem_list import At, Problems
 from cortex_distill.prompts import PLACES, Place, TemplateFailure, generate_place, problems, render
 from cortex_distill.raw_data import get_in
@@ -19,7 +20,10 @@ def _templates(data: dict[str, Any]) -> Iterator[tuple[At, Place]]:
             per_call=per_call if isinstance(per_call, int) else 2,
         ),
     )
-    yield ("judge", "prompt"), PLACES["judge.prompt"]
+    judge = PLACES["judge.prompt"]
+    is_real = isinstance(get_in(data, "source"), dict)
+    yield ("judge", "prompt"), judge._replace(row=judge.row - {"scenario"}) if is_real else judge
+    yield ("label", "prompt"), PLACES["label.prompt"]
     yield ("fine_tune", "prompt"), PLACES["fine_tune.prompt"]
     variants = get_in(data, "prompts")
     yield from ((("prompts", name), PLACES["prompts"]) for name in (variants if isinstance(variants, dict) else ()))
@@ -38,11 +42,13 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
     """Renders each template once per category and adds what fails only then (a missing attribute, 1 / 0)."""
     shown = config.generate.examples.per_call if config.generate.examples else 0
     texts: dict[At, str] = {("generate", "prompt"): config.generate.prompt, ("judge", "prompt"): config.judge.prompt}
+    texts |= {("label", "prompt"): config.label.prompt} if config.label else {}
     texts |= {("fine_tune", "prompt"): config.fine_tune.prompt}
     texts |= {("prompts", name): template for name, template in config.prompts.items()}
     for label, definition in config.categories.items():
         values = {"category": label, "definition": definition, "categories": config.categories, "scenario": "scenario"}
         more = {"count": config.generate.per_call, "examples": examples.get(label, [])[:shown], "request": "request"}
+        more["none_of_these"] = NONE_OF_THESE
         vary = {name: options[0] for name, options in config.generate.vary.items()}
         for at, template in texts.items():
             try:

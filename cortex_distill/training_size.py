@@ -12,8 +12,11 @@ from cortex_distill.model_catalogue import READ_ON
 MOST_ROWS = {"llama3.1-8b": 150_000}
 
 
-def size_findings(config: ExperimentConfig, examples: int) -> Iterator[Finding]:
-    """A problem if the tickets that are asked for, all of them kept, are more than the student can be trained on."""
+def size_findings(config: ExperimentConfig, examples: int, requests: int = 0) -> Iterator[Finding]:
+    """A problem if the tickets that are asked for, or the real requests, are more than the student can be trained on.
+
+    As if all of them were kept.
+    """
     most = MOST_ROWS.get(config.models.student.lower())
     if most is None:
         return
@@ -22,16 +25,17 @@ def size_findings(config: ExperimentConfig, examples: int) -> Iterator[Finding]:
     shown = examples if rule != "tickets" else 0
     train = (config.split.train if rule != "examples" else 0.0, shown)
     for share, more in (train, (config.split.validation, 0)):
-        rows = floor(config.generate.per_category * share) * categories + more
+        written = floor(config.generate.per_category * share) * categories
+        rows = (written if config.is_synthetic else floor(requests * share)) + more
         if rows <= limit:
             continue
         fewer = floor((limit - more) / categories / share) if share and limit > more else 0
         fits = most // rows
-        ways = [f"generate.per_category: {fewer}"] if fewer else []
+        wants = f"generate.per_category: {fewer}" if config.is_synthetic else "a source with fewer requests"
+        ways = [wants] if fewer else []
         ways += [f"fine_tune.max_epochs: {fits}"] if fits else []
         page = f"its page as of {READ_ON}"
         what = f"FINETUNE takes {limit:,} rows of '{config.models.student}' at {epochs} epochs ({page})"
-        yield Finding(
-            "generate.per_category", f"{what}, and {rows:,} are planned; write {' or '.join(ways) or 'fewer examples'}"
-        )
+        at = "generate.per_category" if config.is_synthetic else "source"
+        yield Finding(at, f"{what}, and {rows:,} are planned; write {' or '.join(ways) or 'fewer examples'}")
         return

@@ -1,7 +1,7 @@
 """How a refusal is put: pydantic's errors in the words of the experiment file, each with its remedy."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
@@ -68,15 +68,22 @@ def _field(at: At) -> _Field:
         if field is None:
             return _Field([], description)
         description = field.description or ""
-        kinds = (field.annotation, *get_args(field.annotation))
-        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        model = next((k for k in _kinds(field.annotation) if isinstance(k, type) and issubclass(k, BaseModel)), None)
     return _Field(list(model.model_fields) if model else [], description)
+
+
+def _kinds(annotation: object) -> Iterator[object]:
+    """A type and all that it is made of, however deep."""
+    yield annotation
+    for inside in get_args(annotation):
+        yield from _kinds(inside)
 
 
 def explain(error: Mapping[str, Any], found: Problems) -> None:
     """Adds one of pydantic's errors (an item of `errors()`), in the words of the file and at its place there."""
     loc: At = error["loc"]
-    at = tuple(part for n, part in enumerate(loc) if not (n == 1 and loc[0] == "categories"))  # the union's tag
+    tagged = loc[:1] in {("categories",), ("source",)}  # the second part is a union's tag
+    at = (*loc[:1], *loc[2:]) if tagged else tuple(loc)
     of_key = at[-1:] == ("[key]",) and len(at) > 2 and error["type"] != "extra_forbidden"  # else a key of that name
     at = at[:-1] if of_key else at
     kind, value, context = error["type"], at[-1] if of_key else error["input"], error.get("ctx", {})

@@ -1,4 +1,4 @@
-"""The command line: `distill validate | plan | run | ab | compare | show | promote | models | engine | up | down`."""
+"""The command line: `distill validate | plan | run | ab | compare | show | promote | holdout | models | engine …`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cortex_distill.load import Experiment, load_experiment
 from cortex_distill.session import SqlError
 from flows.comparing import ab, compare
 from flows.engine import engine
+from flows.holdout import holdout
 from flows.models import models
 from flows.plan import plan
 from flows.promote import promote
@@ -34,6 +35,7 @@ def cli() -> None:
 cli.add_command(ab)
 cli.add_command(compare)
 cli.add_command(engine)
+cli.add_command(holdout)
 cli.add_command(models)
 cli.add_command(plan)
 cli.add_command(up)
@@ -45,20 +47,32 @@ cli.add_command(promote)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--engine", metavar="NAME", help="look there, too, at models, rights and holdout: local, or a connection")
 def validate(files: tuple[Path, ...], engine: str | None) -> None:
-    """Check experiment files; nothing is run and nothing is paid."""
+    """Check experiment files; nothing is run and nothing is paid.
+
+    A holdout that has to be fetched and is not there is a warning; with --engine it is a problem, as for a run.
+    """
     problems = []
     for file in files:
         try:
-            experiment = load_experiment(file)
+            experiment = load_experiment(file, without_fetched=not engine)
         except ConfigError as error:
             problems.append(str(error))
         else:
             config, wrong = experiment.config, _looked_at(experiment, engine) if engine else []
             problems += wrong
             if not wrong:
+                _warn_of_holdout(file)
                 click.echo(f"{file}: ok ({len(config.categories)} categories, {len(config.prompts)} prompt variants)")
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def _warn_of_holdout(file: Path) -> None:
+    """What is left to say of a file that is sound: a run would not find its holdout."""
+    try:
+        load_experiment(file)
+    except ConfigError as error:
+        click.secho(f"! {error}", fg="yellow", err=True)
 
 
 def _looked_at(experiment: Experiment, engine: str) -> list[str]:

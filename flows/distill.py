@@ -23,6 +23,7 @@ from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tasks.generate import generate_tickets
 from tasks.judge import judge_tickets
+from tasks.label import label_requests
 from tasks.leaderboard import update_leaderboard
 from tasks.planned import write_plan
 from tasks.preflight import check_everything
@@ -58,11 +59,11 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
     with open_run(config, engine, overrides) as run:
         # Setup
         check_everything(run)
-        prepare_tables(run)
+        prepared = prepare_tables(run)
         write_plan(run)
 
-        # Generate synthetic training data
-        generated = generate_tickets(run)
+        # Generate synthetic training data, or label real requests
+        generated = generate_tickets(run) if run.config.is_synthetic else label_requests(run)
 
         # Rate and filter it with an LLM as a judge
         judged = judge_tickets(run)
@@ -85,7 +86,8 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         # Record and report
         scores = record_results(run, answers)
         asked = [asked for _, asked in answers]
-        summary = report_run(run, Found(generated, judged, checked, shares, tuned, asked, scores, reviewed))
+        found = Found(generated, judged, checked, shares, tuned, asked, scores, reviewed, prepared=prepared)
+        summary = report_run(run, found)
         update_leaderboard(run)
         rename(result_name(summary, tried(flow_run.parameters)))
     return Completed(message=summary.headline, data=summary)

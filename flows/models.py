@@ -61,7 +61,7 @@ def names_in(files: Iterable[Path]) -> dict[str, list[str]]:
     """Model → its roles, in the order of the files. Raises ConfigError, or SetupError if there is no file."""
     names: dict[str, list[str]] = {}
     for file in files:
-        for role, model in load_experiment(file).config.models.model_dump().items():
+        for role, model in load_experiment(file, without_fetched=True).config.models.model_dump().items():
             roles = names.setdefault(model, [])
             if role not in roles:
                 roles.append(role)

@@ -1,6 +1,6 @@
 """The longest prompt of each step and model, and whether the model can read it.
 
-In:   the experiment file; the longest request of the holdout
+In:   the experiment file; the longest request of holdout and source
 Out:  findings. Tokens are counted by AI_COUNT_TOKENS, which asks no model, where the length does not settle it
 """
 
@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from cortex_distill.config_rows import NONE_OF_THESE
 from cortex_distill.findings import Finding, first_line, unchecked
 from cortex_distill.model_catalogue import context_of
 from cortex_distill.prompts import render
@@ -33,7 +34,7 @@ class Longest(NamedTuple):
 
 
 def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
-    """Prompts no shorter than any that the file and the holdout make; `request` is the longest that is known."""
+    """Prompts no shorter than any that the file, holdout and source make; `request` is the longest that is known."""
     config, experiment = run.config, run.experiment
     values: dict[str, Any] = {"categories": config.categories, "criteria": list(config.judge.thresholds)}
     attributes = {name: max(texts, key=len) for name, texts in config.generate.vary.items()}
@@ -46,7 +47,13 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
         more = {**attributes, **own, "count": config.generate.per_call, "examples": examples}
         generating.append(render(config.generate.prompt, {"categories": config.categories, **more}))
         judging.append(render(config.judge.prompt, {**values, **own, "scenario": "", "request": request}))
-    yield Longest("generate.prompt", config.models.teacher, max(generating, key=len), config.generate.max_tokens)
+    longest = max(generating, key=len)
+    if config.label is not None:
+        more = {"none_of_these": NONE_OF_THESE, "examples": in_turn(experiment.examples), "request": request}
+        labelling = render(config.label.prompt, {"categories": config.categories, **more})
+        yield Longest("label.prompt", config.models.teacher, labelling, config.label.max_tokens)
+    else:
+        yield Longest("generate.prompt", config.models.teacher, longest, config.generate.max_tokens)
     yield Longest("judge.prompt", config.models.judge, max(judging, key=len), config.judge.max_tokens)
     asked = {"categories": config.categories, "examples": in_turn(experiment.examples), "request": request}
     for variant, template in config.prompts.items():

@@ -25,9 +25,10 @@ from cortex_distill.plan_sql import (
 )
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError, who_answers
-from tasks import check_judge, evaluate, fine_tune, generate, judge, split
+from tasks import check_judge, evaluate, fine_tune, judge, split
 from tasks.plan_estimate import Estimate, Shares, differences, hide_tables, planned_shares, stand_ins
-from tasks.plan_generation import CALLS, TEACHER, look_at_generation
+from tasks.plan_generation import Generation, look_at_generation
+from tasks.plan_labelling import Labelling, look_at_labelling
 from tasks.prepare import write_rows
 
 JUDGE, REST = "PLAN_JUDGE", "PLAN_REST"
@@ -57,14 +58,15 @@ def plan_run(run: Run) -> Plan:
         raise SetupError(f"plan: {error}\nSee who answers with: distill models {run.experiment.path}") from error
     has_earlier = hide_tables(run)
     write_rows(run)
-    generation = look_at_generation(run, who[models.teacher])
-    known = _go_on(run, who) if not generation.left else Known()
-    like = "" if known.tickets else stand_ins(run, has_earlier)
+    look_at_first = look_at_generation if run.config.is_synthetic else look_at_labelling
+    first = look_at_first(run, who[models.teacher])
+    known = _go_on(run, who, first) if not first.left else Known()
+    like = "" if known.tickets else first.stand_in(run) if isinstance(first, Labelling) else stand_ins(run, has_earlier)
     estimate = Estimate(run, like)
     if known.tickets and not known.kept:  # their prompts are known, and which of them are kept is not
-        run.sql("UPDATE TICKETS SET kept = TRUE, split = 'validation' WHERE duplicate_of IS NULL")
-    shares = planned_shares(run, known.tickets, known.kept)
-    parts = [generation.part(run, estimate), *_parts(run, who, known, shares, estimate)]
+        run.sql("UPDATE TICKETS SET kept = TRUE, split = 'validation' WHERE dropped_because IS NULL")
+    shares = planned_shares(run, known.tickets, known.kept, first.tickets)
+    parts = [first.part(run, estimate), *_parts(run, who, known, shares, estimate)]
     return Plan(
         run.config.name,
         run.engine,
@@ -79,17 +81,9 @@ def plan_run(run: Run) -> Plan:
     )
 
 
-def _go_on(run: Run, who: dict[str, str]) -> Known:
+def _go_on(run: Run, who: dict[str, str], first: Generation | Labelling) -> Known:
     """Read the answers that are there, as the steps do, as long as none is missing."""
-    run.sql(
-        f"""CREATE TEMPORARY TABLE {CALLS} AS SELECT a.row_key, c.category, '{{}}' AS attributes
-        FROM ASKED_{TEACHER} a JOIN CATEGORIES c
-            ON c.run_id = ? AND c.position = SPLIT_PART(a.row_key, '-', 1)::NUMBER""",
-        run.id,
-    )
-    run.query(ledger.replies_sql(TEACHER))
-    run.query(generate.insert_sql(run.id, CALLS, f"REPLIES_{TEACHER}"))
-    run.query(generate.mark_duplicates_sql(run.id))
+    first.write_tickets(run)
     look = Look(judge.rating_ask(run, "judge", judge.prompts_sql(run)), who[run.config.models.judge])
     looked = look_at(run.session, JUDGE, [look]).get((0, ""), Looked(0, 0, 0, 0))
     if looked.free < looked.calls or run.config.review is not None:

@@ -108,18 +108,19 @@ def _insert(run: Run, source: str, scenario: str) -> int:
     return run.count("SELECT COUNT(*) FROM TICKETS")
 
 
-def planned_shares(run: Run, known: bool, kept: bool) -> Shares:
-    """As the split step cuts: by category, rounded down, at least one to train on."""
-    asked = [run.config.generate.per_category] * len(run.config.categories)
+def planned_shares(run: Run, known: bool, kept: bool, tickets: int) -> Shares:
+    """As the split step cuts: by category, rounded down, at least one to train on. `tickets`: asked for, in all."""
+    each, rest = divmod(tickets, len(run.config.categories))
+    asked = [each + (place < rest) for place in range(len(run.config.categories))]
     if known:
-        condition = "kept" if kept else "duplicate_of IS NULL"
+        condition = "kept" if kept else "duplicate_of IS NULL AND category IS NOT NULL"
         asked = [int(n) for (n,) in run.sql(f"SELECT COUNT(*) FROM TICKETS WHERE {condition} GROUP BY category")]
     split = run.config.split
     train = [max(1, floor(n * (split.train + 1e-9))) for n in asked]
     until = [floor(n * (split.train + split.validation + 1e-9)) for n in asked]
     validation = sum(max(0, end - start) for start, end in zip(train, until, strict=True))
-    tickets = run.count("SELECT COUNT(*) FROM TICKETS WHERE duplicate_of IS NULL") if known else sum(asked)
-    return Shares(tickets, sum(train), validation, max(0, sum(asked) - sum(train) - validation))
+    unique = run.count("SELECT COUNT(*) FROM TICKETS WHERE duplicate_of IS NULL AND category IS NOT NULL")
+    return Shares(unique if known else tickets, sum(train), validation, max(0, sum(asked) - sum(train) - validation))
 
 
 class Estimate:
@@ -134,7 +135,10 @@ class Estimate:
         return counted.of(float(mean or 0) + TICKET_KEYS), f"as long as {self.like}"
 
     def reply(self, ask: Ask, counted: Counted, base: str = "") -> tuple[float, str]:
-        """Of a judge or of a model that is tested. `base`: of the tuned student, which has no earlier replies."""
+        """Of a judge, of a teacher that labels, or of a model that is tested.
+
+        `base`: of the tuned student, which has no earlier replies.
+        """
         step, most = ("judge" if ask.step == "check" else ask.step), float(ask.parameters["max_tokens"])
         if not base and (found := self._history.get((step, ask.model, ask.schema is not None))):
             return min(found[0], most), f"as {found[1]:,} earlier replies"
@@ -158,7 +162,7 @@ def history_sql(models: Sequence[str]) -> Sql:
         f"""SELECT step, model, held, AVG(tokens), COUNT(*) FROM (
             SELECT step, model, held, answer:value:usage:completion_tokens::NUMBER AS tokens FROM (
                 SELECT step, model, answer, answered_at, TO_JSON(response_format) <> 'null' AS held FROM COMPLETIONS
-                WHERE step IN ('judge', 'evaluate') AND model IN ({", ".join("?" * len(models))})
+                WHERE step IN ('label', 'judge', 'evaluate') AND model IN ({", ".join("?" * len(models))})
             ) QUALIFY ROW_NUMBER() OVER (PARTITION BY step, model, held ORDER BY answered_at DESC) <= {REPLIES}
         ) WHERE tokens IS NOT NULL GROUP BY step, model, held""",
         tuple(models),

@@ -25,6 +25,7 @@ class Generation(NamedTuple):
     free: int
     characters: float  # of all prompts
     counted: Counted
+    tickets: int  # asked for
 
     @property
     def left(self) -> int:
@@ -33,9 +34,8 @@ class Generation(NamedTuple):
 
     def part(self, run: Run, estimate: Estimate) -> Part:
         """The plan's first line."""
-        config, teacher = run.config.generate, run.config.models.teacher
+        config, teacher, tickets = run.config.generate, run.config.models.teacher, self.tickets
         each, basis = estimate.reply_of_tickets(self.counted)
-        tickets = config.per_category * len(run.config.categories)
         wrote = min(each * tickets, config.max_tokens * self.calls)
         read, part = self.counted.of(self.characters), self.left / max(1, self.calls)
         said = f"calls: by their keys; input: {self.counted.said(self.left)}; output: {basis}"
@@ -51,6 +51,18 @@ class Generation(NamedTuple):
             (round(read), round(wrote)),
         )
 
+    def write_tickets(self, run: Run) -> None:
+        """The tickets, as the step reads them, where every call is answered."""
+        run.sql(
+            f"""CREATE TEMPORARY TABLE {CALLS} AS SELECT a.row_key, c.category, '{{}}' AS attributes
+            FROM ASKED_{TEACHER} a JOIN CATEGORIES c
+                ON c.run_id = ? AND c.position = SPLIT_PART(a.row_key, '-', 1)::NUMBER""",
+            run.id,
+        )
+        run.query(ledger.replies_sql(TEACHER))
+        run.query(generate.insert_sql(run.id, CALLS, f"REPLIES_{TEACHER}"))
+        run.query(generate.mark_duplicates_sql(run.id))
+
 
 def look_at_generation(run: Run, who: str) -> Generation:
     """The teacher's prompts are known to the file, so they are hashed here, and only their keys travel."""
@@ -62,4 +74,5 @@ def look_at_generation(run: Run, who: str) -> Generation:
     prompts = list(dict.fromkeys(call.prompt for call in calls))
     counted = count_sample(run.session, ask.model, prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE])
     mean = sum(len(call.prompt) for call in calls) / len(calls)
-    return Generation(different, free, mean * different, counted)
+    tickets = run.config.generate.per_category * len(run.config.categories)
+    return Generation(different, free, mean * different, counted, tickets)

@@ -1,7 +1,7 @@
 """Step 0: everything that would go wrong later is said now, all of it at once, before the first model is asked.
 
 Source: ours; the quickstart finds out halfway. No model is called, nothing is written.
-In:   the experiment file, the account (cortex_distill/account.py), the holdout
+In:   the experiment file, the account (cortex_distill/account.py), the holdout, the requests of `source:`
 Out:  Preflight; problems end the run, warnings are shown
 """
 
@@ -29,6 +29,7 @@ from cortex_distill.training_size import size_findings
 from cortex_distill.yaml_reader import read_yaml
 from tasks.holdout_check import check_holdout
 from tasks.longest_prompts import context_findings
+from tasks.source_check import check_source
 from tasks.step import ON_CORTEX
 
 # Whoever wants to show warnings in this process, e.g. the command line. Prefect gets a line in the run's log.
@@ -67,9 +68,11 @@ def findings(run: Run) -> list[Finding]:
     wrong = {name for key, name in named.items() for one in problems(found) if key in one.at.split(", ")}
     found += _nobody_answers(run, {key: name for key, name in named.items() if name not in wrong})
     holdout = check_holdout(run, account.here.role)
-    found += [*holdout.found, *context_findings(run, holdout.longest, account.here.region)]
+    requests = check_source(run, account.here.role)
+    longest = max(holdout.longest, requests.longest, key=len)
+    found += [*requests.found, *holdout.found, *context_findings(run, longest, account.here.region)]
     examples = sum(map(len, run.experiment.examples.values()))
-    return [*found, *size_findings(run.config, examples), *_doubts(run)]
+    return [*found, *size_findings(run.config, examples, requests.usable), *_doubts(run)]
 
 
 def _known(run: Run, account: Account, model: str) -> Known:
@@ -122,7 +125,8 @@ def _nobody_answers(run: Run, named: dict[str, str]) -> Iterator[Finding]:
 def _doubts(run: Run) -> Iterator[Finding]:
     models = run.config.models
     if models.judge == models.teacher:
-        what = f"'{models.judge}' judges its own tickets (models.teacher); another model would be a better judge"
+        own = "tickets" if run.config.is_synthetic else "labels"
+        what = f"'{models.judge}' judges its own {own} (models.teacher); another model would be a better judge"
         yield Finding("models.judge", what, stops=False)
     if models.teacher == models.student:
         yield Finding("models.student", "is the teacher, too: it has nobody better to learn from", stops=False)

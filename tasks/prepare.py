@@ -7,16 +7,17 @@ Out:  CATEGORIES, HOLDOUT (the rows of this run)
 
 from __future__ import annotations
 
-import csv
-import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from cortex_distill.config_rows import Columns, Holdout
+from cortex_distill.csv_rows import read_columns
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.replies import normal_sql
 from cortex_distill.run import Run
-from cortex_distill.sql import Sql, identifier
+from cortex_distill.sql import Sql, identifier, join
 from cortex_distill.tables import THERE, complete_sql
 from cortex_distill.upload import upload
 from tasks.step import ON_CORTEX, task
@@ -27,6 +28,7 @@ class Prepared(NamedTuple):
 
     categories: int
     holdout: int
+    left_out: int = 0  # rows of the holdout whose label is mapped to nothing
 
 
 @task(name="prepare", **ON_CORTEX)
@@ -46,55 +48,68 @@ def write_rows(run: Run) -> Prepared:
     categories = upload(run.session, "CATEGORIES", ["run_id", "position", "category", "definition"], rows)
     matches = normal_sql("category")
     run.sql(f"UPDATE CATEGORIES SET matches = {matches.text} WHERE run_id = ?", *matches.binds, run.id)
-    holdout = _write_holdout(run)
+    holdout, left_out = _write_holdout(run)
     _check_labels(run)
-    return Prepared(categories, holdout)
+    return Prepared(categories, holdout, left_out)
 
 
-def _write_holdout(run: Run) -> int:
+def _write_holdout(run: Run) -> tuple[int, int]:
+    """Rows that were written, and rows that were left out because their label is mapped to nothing."""
     holdout = run.config.holdout
     if holdout is None:
-        return 0
+        return 0, 0
     if holdout.table is not None:
-        copy = copy_sql(run.id, holdout.table)
-        run.sql(copy.text, *copy.binds)
-        return run.count("SELECT COUNT(*) FROM HOLDOUT WHERE run_id = ?", run.id)
-    path = run.experiment.path.parent / str(holdout.file)
-    rows = ((run.id, f"{number:06d}", category, request) for number, category, request in read_rows(path))
-    return upload(run.session, "HOLDOUT", ["run_id", "row_key", "category", "request"], rows)
+        run.query(copy_sql(run.id, holdout))
+        copied = run.count("SELECT COUNT(*) FROM HOLDOUT WHERE run_id = ?", run.id)
+        return copied, run.count(f"SELECT COUNT(*) FROM {identifier(holdout.table)}") - copied
+    path, seen = run.experiment.path.parent / str(holdout.file), Counter[bool]()
+    rows = ((run.id, f"{number:06d}", ours, text) for number, ours, text in _mapped(path, holdout, seen))
+    return upload(run.session, "HOLDOUT", ["run_id", "row_key", "category", "request"], rows), seen[False]
 
 
-def copy_sql(run_id: str, table: str) -> Sql:
+def _mapped(path: Path, holdout: Holdout, seen: Counter[bool]) -> Iterator[tuple[int, str, str]]:
+    """(line, category, request) with our labels; `seen` counts the rows that stay and those that are left out."""
+    for number, theirs, request in read_rows(path, holdout.columns):
+        ours = label_of(holdout, theirs)
+        seen[ours is not None] += 1
+        if ours is not None:
+            yield number, ours, request
+
+
+def label_of(holdout: Holdout, theirs: str) -> str | None:
+    """Our label for one of the holdout's; a label that is not mapped stays what it is. None: its rows are left out."""
+    return (holdout.labels or {}).get(theirs, theirs)
+
+
+def copy_sql(run_id: str, holdout: Holdout) -> Sql:
     """Copy a table of labelled rows; a row's key is its place by request and category, so it is stable."""
+    columns = holdout.columns or Columns()
+    request, theirs = f"h.{identifier(columns.request)}::STRING", f"h.{identifier(columns.category)}::STRING"
+    ours, joined = Sql(theirs), Sql("")
+    if holdout.labels:
+        pairs = join([Sql("(?, ?)", pair) for pair in holdout.labels.items()], ", ")
+        mapped = f"SELECT column1::STRING AS theirs, column2::STRING AS ours FROM VALUES {pairs.text}"
+        joined = Sql(
+            f"LEFT JOIN ({mapped}) m ON m.theirs = {theirs} WHERE m.theirs IS NULL OR m.ours IS NOT NULL", pairs.binds
+        )
+        ours = Sql(f"COALESCE(m.ours, {theirs})")
     return Sql(
         f"""INSERT INTO HOLDOUT (run_id, row_key, category, request)
-        SELECT ?, LPAD(ROW_NUMBER() OVER (ORDER BY request, category)::STRING, 9, '0'), category::STRING,
-            request::STRING FROM {identifier(table)}""",
-        (run_id,),
+        SELECT ?, LPAD(ROW_NUMBER() OVER (ORDER BY request, category)::STRING, 9, '0'), category, request
+        FROM (SELECT {request} AS request, {ours.text} AS category
+            FROM {identifier(str(holdout.table))} h {joined.text})""",
+        (run_id, *joined.binds),
     )
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    """(line, category, request) of a CSV with a header, one at a time. Raises ConfigError naming file and line."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _rows(path, file)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: holdout.file: cannot be read ({error}); give a CSV file in UTF-8") from error
-
-
-def _rows(path: Path, file: io.TextIOWrapper) -> Iterator[tuple[int, str, str]]:
-    reader = csv.DictReader(file)
-    missing = {"request", "category"} - set(reader.fieldnames or ())
-    if missing:
-        raise ConfigError(f"{path}:1: holdout.file: no column {', '.join(sorted(missing))}; it needs request, category")
-    for row in reader:
-        request, category = (row["request"] or "").strip(), (row["category"] or "").strip()
+def read_rows(path: Path, columns: Columns | None = None) -> Iterator[tuple[int, str, str]]:
+    """(line, label, request) of a CSV with a header, one at a time. Raises ConfigError naming file and line."""
+    names = columns or Columns()
+    for line, (request, category) in read_columns(path, [names.request, names.category], "holdout.file"):
         if not request or not category:
-            raise ConfigError(
-                f"{path}:{reader.line_num}: holdout.file: request or category is empty; fill or delete it"
-            )
-        yield reader.line_num, category, request
+            what = f"{names.request} or {names.category} is empty; fill or delete it"
+            raise ConfigError(f"{path}:{line}: holdout.file: {what}")
+        yield line, category, request
 
 
 def _check_labels(run: Run) -> None:
@@ -106,4 +121,5 @@ def _check_labels(run: Run) -> None:
     )
     if unknown:
         listed = ", ".join(f"'{category}' ({count} rows)" for category, count in unknown)
-        raise StepError(f"the holdout has labels that are not under categories: {listed}; rename them or add them")
+        remedy = "rename them, map them by holdout.labels, or add them"
+        raise StepError(f"the holdout has labels that are not under categories: {listed}; {remedy}")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
+from cortex_distill.labelled import Labelled
 from cortex_distill.ledger import REPLY, Asked
 from cortex_distill.lost_replies import lost_answers, lost_answers_sql
 from cortex_distill.markup import escaped
@@ -29,7 +30,9 @@ from tasks.generate import Generated
 from tasks.judge import Judged
 from tasks.pairs import Answers, count_pairs
 from tasks.planned import planned_against
+from tasks.prepare import Prepared
 from tasks.review import Reviewed
+from tasks.source import source_of
 from tasks.split import Shares
 from tasks.step import ON_CORTEX, log
 
@@ -41,7 +44,7 @@ _LEARNT = {"tickets": "tickets of this run", "examples": "the examples", "both":
 class Found(NamedTuple):
     """What the steps before returned."""
 
-    generated: Generated
+    generated: Generated | Labelled
     judged: Judged
     checked: JudgeCheck | None
     shares: Shares
@@ -49,18 +52,20 @@ class Found(NamedTuple):
     answers: Sequence[Asked]
     scores: list[Score]
     reviewed: Reviewed | None = None
+    prepared: Prepared | None = None
 
 
 @task(name="report", **ON_CORTEX)
 def report_run(run: Run, found: Found) -> Summary:
     """Gather, write the artifact, return the Summary."""
     holdout = run.config.holdout
+    labelled = found.generated if isinstance(found.generated, Labelled) else None
     summary = Summary(
         experiment=run.config.name,
         run_id=run.id,
         engine=run.engine,
         categories=list(run.config.categories),
-        holdout_about=holdout.about if holdout else "",
+        holdout_about=holdout.told(found.prepared.left_out if found.prepared else 0) if holdout else "",
         stages=funnel(found.generated, found.judged, found.shares, found.reviewed),
         calls=[
             found.generated.calls,
@@ -81,6 +86,7 @@ def report_run(run: Run, found: Found) -> Summary:
         planned=planned_against(run, spent),
         earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
         constrained=list(run.config.evaluate.constrained),
+        requests=labelled.told(str(source_of(run).file or source_of(run).table)) if labelled else None,
         lost=[*found.generated.lost, *found.judged.lost, *lost_answers(run.query(lost_answers_sql(run.id)))],
     )
     create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
@@ -88,18 +94,16 @@ def report_run(run: Run, found: Found) -> Summary:
     return summary
 
 
-def funnel(generated: Generated, judged: Judged, shares: Shares, reviewed: Reviewed | None = None) -> list[Stage]:
+def funnel(
+    generated: Generated | Labelled, judged: Judged, shares: Shares, reviewed: Reviewed | None = None
+) -> list[Stage]:
     """From the tickets that were asked for to those that were split, with what was lost on the way."""
-    unreadable = f"{generated.unreadable} replies without a ticket" if generated.unreadable else ""
-    repeats = f"{generated.duplicates} repeat another ticket" if generated.duplicates else ""
     below = [f"{judged.below} below a threshold"] if judged.below else []
     below += [f"{judged.unreadable} ratings unreadable"] if judged.unreadable else []
     leaked = f"{shares.in_holdout} also in the holdout" if shares.in_holdout else ""
     split = shares.train + shares.validation + shares.test
     return [
-        Stage("asked for", generated.asked, ""),
-        Stage("written", generated.written, unreadable),
-        Stage("unique", generated.written - generated.duplicates, repeats),
+        *(generated.stages() if isinstance(generated, Labelled) else _written(generated)),
         Stage("kept by the judge", judged.kept, ", ".join(below)),
         *([Stage("kept after review", reviewed.kept, reviewed.moved)] if reviewed and reviewed.moved else []),
         Stage("split", split, leaked),
@@ -107,6 +111,14 @@ def funnel(generated: Generated, judged: Judged, shares: Shares, reviewed: Revie
         Stage("validation", shares.validation, ""),
         *([Stage("test", shares.test, "")] if shares.test else []),
     ]
+
+
+def _written(generated: Generated) -> Iterator[Stage]:
+    unreadable = f"{generated.unreadable} replies without a ticket" if generated.unreadable else ""
+    repeats = f"{generated.duplicates} repeat another ticket" if generated.duplicates else ""
+    yield Stage("asked for", generated.asked, "")
+    yield Stage("written", generated.written, unreadable)
+    yield Stage("unique", generated.written - generated.duplicates, repeats)
 
 
 def training(run: Run, found: Found) -> str:

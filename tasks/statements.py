@@ -12,7 +12,7 @@ from cortex_distill import ledger
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.tables import TABLES, complete_sql
-from tasks import check_judge, evaluate, fine_tune, generate, judge, prepare, split
+from tasks import check_judge, evaluate, fine_tune, generate, judge, label, prepare, source, split
 from tasks.record import merge_sql
 
 SHOWN = 300  # characters of a bind
@@ -26,7 +26,7 @@ def statements(run: Run, who: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for place, text in enumerate(complete_sql(), start=1):
         yield f"prepare {place}", shown(Sql(text))
     if run.config.holdout is not None and run.config.holdout.table is not None:
-        yield "prepare: copy the holdout", shown(prepare.copy_sql(run.id, run.config.holdout.table))
+        yield "prepare: copy the holdout", shown(prepare.copy_sql(run.id, run.config.holdout))
     steps = [*_tickets(run), *_students(run)]
     for title, found in steps:
         if isinstance(found, ledger.Ask):
@@ -53,9 +53,18 @@ def asking(run: Run, ask: ledger.Ask, who: str) -> Iterator[tuple[str, Sql]]:
 
 def _tickets(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
     config, thresholds = run.config, run.config.judge.thresholds
-    yield "generate", generate.generation_ask(run.experiment, "CALLS")
-    yield "generate: read the tickets", generate.insert_sql(run.id, "CALLS", "REPLIES_GENERATE")
-    yield "generate: mark repeats", generate.mark_duplicates_sql(run.id)
+    if config.is_synthetic:
+        yield "generate", generate.generation_ask(run.experiment, "CALLS")
+        yield "generate: read the tickets", generate.insert_sql(run.id, "CALLS", "REPLIES_GENERATE")
+        yield "generate: mark repeats", generate.mark_duplicates_sql(run.id)
+    else:
+        requests = source.source_of(run)
+        if requests.table is not None:
+            yield "label: copy the requests", source.copy_sql("REQUESTS", requests)
+        yield "label: a ticket for each request", source.insert_sql(run.id, "REQUESTS", requests)
+        yield "label", label.labelling_ask(run)
+        yield "label: read the labels", label.label_sql(run.id, "REPLIES_LABEL")
+        yield "label: mark repeats", label.mark_repeats_sql(run.id)
     yield "judge", judge.rating_ask(run, "judge", judge.prompts_sql(run))
     yield "judge: read the ratings", judge.rate_sql(run.id, "REPLIES_JUDGE", thresholds)
     yield "judge: keep what reaches every threshold", judge.keep_sql(run.id, thresholds)

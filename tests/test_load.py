@@ -64,14 +64,14 @@ def test_the_base_of_these_tests_is_sound():
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
 def test_every_experiment_in_configs_loads(path):
-    json.dumps(resolved(load_experiment(path)), allow_nan=False)
+    json.dumps(resolved(load_experiment(path, without_fetched=True)), allow_nan=False)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
         ("models:", "model:", "x.yaml:6: model: no such key; did you mean 'models'?"),
-        ("name: base", "name: base\n'[key]': 1", "x.yaml:2: [key]: no such key; known: budget, categories, description, evaluate, fine_tune, generate, holdout, judge, models, name, promote, prompts, review, source, split"),
+        ("name: base", "name: base\n'[key]': 1", "x.yaml:2: [key]: no such key; known: budget, categories, description, evaluate, fine_tune, generate, holdout, judge, label, models, name, promote, prompts, review, source, split"),
         ("  per_call: 5", "  per_cal: 5", "x.yaml:8: generate.per_cal: no such key; did you mean 'per_call'?"),
         ("split: {train: 0.8", "split: {xyz: 1, train: 0.8", "x.yaml:15: split.xyz: no such key; known: test, train, validation"),
         ("name: base", "name: No", "x.yaml:1: name: should be text, got False; YAML reads a bare No, off or false as a boolean, so quote it"),
@@ -115,7 +115,15 @@ def test_every_experiment_in_configs_loads(path):
         ("name: base", "name: base\npassword: hunter2", f"x.yaml:2: password: {NO_SECRETS}"),
         ("per_call: 5", "per_call: 5\n  OPENAI-API-KEY: x", f"x.yaml:9: generate.OPENAI-API-KEY: {NO_SECRETS}"),
         ("name: base", "name: base\nengine: local", f"x.yaml:2: engine: {NO_SECRETS}"),
-        ("name: base", "name: base\nsource: real", "x.yaml:2: source: should be 'synthetic', got 'real'; where tickets come from: the teacher"),
+        ("name: base", "name: base\nsource: real", "x.yaml:2: source: should be 'synthetic', got 'real'; where tickets come from: synthetic, or a file or table of real requests"),
+        ("name: base", "name: base\nsource: {table: a.b.c, fiel: b}", "x.yaml:2: source.fiel: no such key; did you mean 'file'?"),
+        ("name: base", "name: base\nsource: {}", "x.yaml:2: source: should have exactly one of file and table, got 0; write one of them"),
+        ("name: base", "name: base\nsource: {table: a.b.c, id: ticket id}", "x.yaml:2: source.id: of a table should be a plain word of letters, digits, _ and $, got 'ticket id'; make a view with such names"),
+        ("name: base", "name: base\nsource: {table: a.b.c}", "x.yaml:1: label: is missing; write it: how the teacher labels the requests of source"),
+        ("name: base", "name: base\nlabel: {prompt: '{{ request }}'}", "x.yaml:2: label: is for real requests, and source is synthetic; add source: {file: ...}, or drop label"),
+        ("name: base", "name: base\nholdout: {table: a.b.c, labels: {x: Lost fone}}", "x.yaml:2: holdout.labels.x: 'Lost fone' is no category; did you mean 'Lost phone'?"),
+        ("name: base", "name: base\nholdout: {table: a.b.c, columns: {request: the text}}", "x.yaml:2: holdout.columns.request: of a table should be a plain word of letters, digits, _ and $, got 'the text'; make a view with such names"),
+        ("name: base", "name: base\nholdout: {file: h.csv, source: there}", "x.yaml:2: holdout.file: no such file: h.csv; it is not part of this project: get it from there, and run: distill holdout x.yaml DOWNLOADED.csv"),
         ("name: base", "name: base\nholdout: {}", "x.yaml:2: holdout: should have exactly one of file and table, got 0; write one of them"),
         ("name: base", "name: base\nholdout: {table: a.b}", "x.yaml:2: holdout.table: should be DB.SCHEMA.NAME in plain words, got 'a.b'"),
         ("name: base", "name: base\nholdout: {file: h.csv}", "x.yaml:2: holdout.file: no such file: h.csv; write a path that starts beside the experiment file"),
@@ -429,3 +437,56 @@ def test_overrides_leave_the_callers_data_alone():
     mine = {"split": {"train": 0.8, "validation": 0.2}, "split.train": 0.7, "split.test": 0.1}
     load(BASE, overrides=mine)
     assert mine["split"] == {"train": 0.8, "validation": 0.2}
+
+
+def test_a_labelling_prompt_knows_the_file_and_the_request_and_not_the_label():
+    lines = refused(instead("name: base", "name: base\nlabel: {prompt: '{{ request }} {{ category }} {{ scenario }}'}"))
+    told = [line for line in lines if "label.prompt" in line]
+    assert told == [
+        "x.yaml:2: label.prompt: unknown name 'category'; did you mean 'categories'?",
+        "x.yaml:2: label.prompt: unknown name 'scenario'; known: categories, examples, none_of_these, request",
+    ]
+
+
+REAL = """
+source: {table: a.b.c}
+label: {prompt: '{{ request }}'}
+"""
+
+
+def without_generate(text):
+    head, rest = text.split("generate:")
+    return head + rest[rest.index("judge:") :]
+
+
+def test_real_requests_need_no_words_for_writing_tickets():
+    experiment = load(without_generate(BASE) + REAL)
+    assert not experiment.config.is_synthetic
+    assert "generate" not in resolved(experiment)
+
+
+def test_written_tickets_need_words_for_writing_them():
+    assert refused(without_generate(BASE)) == [
+        "x.yaml:1: generate: is missing; write it: how the teacher writes tickets"
+    ]
+
+
+def test_a_real_request_has_no_scenario():
+    text = without_generate(BASE).replace("Rate {{ request }}", "Rate {{ request }} {{ scenario }}") + REAL
+    (line,) = refused(text)
+    assert "judge.prompt: unknown name 'scenario'" in line
+
+
+def test_a_category_that_says_none_of_these_is_refused_where_the_teacher_may_abstain():
+    text = (without_generate(BASE) + REAL).replace("Lost phone:", "None of these:")
+    (line,) = refused(text)
+    assert "label.abstain: a category is 'none of these', which is what the teacher says to abstain" in line
+    load(text.replace("{prompt:", "{abstain: false, prompt:"))
+
+
+def test_another_request_in_the_source_gives_another_hash():
+    text = without_generate(BASE) + REAL.replace("table: a.b.c", "file: in.csv")
+    Path("in.csv").write_text("id,request\n1,a\n")
+    before = load(text).hash
+    Path("in.csv").write_text("id,request\n1,b\n")
+    assert load(text).hash != before

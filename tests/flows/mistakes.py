@@ -83,6 +83,11 @@ def _table(where: Where) -> None:
     where.experiment(holdout__table="SUPPORT.PUBLIC.LABELLED")
 
 
+def _inbox(where: Where) -> None:
+    where.write("configs/inbox.csv", "ticket_id,request\n1,refund me\n")
+    where.experiment(source__file="inbox.csv", label__prompt="{{ categories }} {{ request }}")
+
+
 def _typo(where: Where) -> None:
     where.experiment()
     path = where.folder / EXPERIMENT
@@ -106,6 +111,9 @@ MISTAKES = [
     Mistake("The holdout has a label that is no category", ON_LOCAL,
             lambda where: where.holdout(HOLDOUT + "I want my money back,Refunds\n")),
     Mistake("The holdout lacks a column", ON_LOCAL, lambda where: where.holdout("text,category\na,Refund\n")),
+    Mistake("The holdout has to be fetched first", ("run", EXPERIMENT), lambda where: where.experiment(
+        holdout__file="rows.csv", holdout__source="https://example.com/rows", holdout__licence="CC BY 4.0")),
+    Mistake("The requests that the teacher should label lack a column", ON_LOCAL, _inbox),
     Mistake("The holdout is not UTF-8", ON_LOCAL, lambda where: where.holdout(b"request,category\nTr\xe8s,Refund\n")),
     Mistake("The holdout's table is not there, or may not be read", ON_LOCAL, _table),
     Mistake("The connection is unknown", ("validate", EXPERIMENT, "--engine", "my_acount"),

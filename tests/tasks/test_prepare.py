@@ -31,7 +31,7 @@ def test_a_table_of_an_earlier_version_gets_its_new_columns_and_a_whole_schema_c
 def test_preparing_twice_writes_the_rows_once(make_run, tmp_path):
     (tmp_path / "rows.csv").write_text("request,category\nmoney please,Refund\n", encoding="utf-8")
     run = make_run({"holdout.file": "rows.csv"})
-    assert prepare_tables.fn(run) == prepare_tables.fn(run) == (3, 1)
+    assert prepare_tables.fn(run) == prepare_tables.fn(run) == (3, 1, 0)
     assert run.count("SELECT COUNT(*) FROM HOLDOUT") == 1
 
 
@@ -66,3 +66,39 @@ def test_an_unusable_holdout_file_is_refused_with_its_line(make_run, tmp_path, c
 
 def test_every_table_carries_the_run(session):
     assert all("run_id STRING" in " ".join(columns.split()) for columns in TABLES.values())
+
+
+THREE = "('b', 'Refund'), ('a', 'refund'), ('c', 'astronomy')"
+MAPPED = {"refund": "Refund", "astronomy": None}
+
+
+def test_labels_are_mapped_and_those_that_are_mapped_to_nothing_are_left_out(make_run, tmp_path):
+    text = "TEXT,Label\na,refund\nb,Refund\nc,astronomy\nd,Wrong size\n"
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
+    columns = {"request": "text", "category": "label"}
+    run = make_run({"holdout": {"file": "rows.csv", "labels": MAPPED, "columns": columns}})
+    assert prepare_tables.fn(run) == (3, 3, 1)
+    rows = run.sql("SELECT request, category FROM HOLDOUT ORDER BY request")
+    assert [tuple(row) for row in rows] == [("a", "Refund"), ("b", "Refund"), ("d", "Wrong size")]
+
+
+def test_labels_of_a_table_are_mapped_in_the_engine(make_run):
+    columns = {"request": "body", "category": "label"}
+    run = make_run({"holdout": {"table": "DISTILL.PUBLIC.LABELLED", "labels": MAPPED, "columns": columns}})
+    run.sql("CREATE TABLE LABELLED (body STRING, label STRING)")
+    run.sql(
+        "INSERT INTO LABELLED SELECT column1, column2 FROM VALUES ('b', 'Refund'), ('a', 'refund'), ('c', 'astronomy')"
+    )
+    assert prepare_tables.fn(run) == (3, 2, 1)
+    rows = run.sql("SELECT row_key, request, category FROM HOLDOUT ORDER BY 1")
+    assert [tuple(row) for row in rows] == [("000000001", "a", "Refund"), ("000000002", "b", "Refund")]
+
+
+def test_every_label_may_be_left_out(make_run):
+    labels = {"refund": None, "astronomy": None}
+    run = make_run({"holdout": {"table": "DISTILL.PUBLIC.LABELLED", "labels": labels}})
+    run.sql("CREATE TABLE LABELLED (request STRING, category STRING)")
+    run.sql(
+        "INSERT INTO LABELLED SELECT column1, column2 FROM VALUES ('b', 'Refund'), ('a', 'refund'), ('c', 'astronomy')"
+    )
+    assert prepare_tables.fn(run) == (3, 1, 2)
