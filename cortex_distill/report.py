@@ -9,6 +9,7 @@ from cortex_distill.prompt_diff import prompts_markdown
 from cortex_distill.report_answers import confusions, mistakes
 from cortex_distill.report_lost import lost_replies
 from cortex_distill.report_tickets import spent, tickets
+from cortex_distill.report_trust import trust
 from cortex_distill.scores import Score
 from cortex_distill.summary import Summary
 
@@ -32,6 +33,7 @@ def markdown(summary: Summary) -> str:
         *results(summary),
         verdicts(summary),
         tickets(summary),
+        trust(summary),
         confusions(summary),
         mistakes(summary),
         lost_replies(summary.lost),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cortex_distill.agreement import Trust
 from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated, not_cortex
 from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
@@ -83,6 +84,7 @@ class Summary(NamedTuple):
     planned: Sequence[Against] = ()  # against actual; () where the run has no plan
     review: str = ""  # one sentence about what a person made of the tickets; '' if no review was wanted
     lost: Sequence[Lost] = ()  # replies that could not be used, by reason
+    trust: Trust | None = None  # how far labels agree; None where a single judge is all there is
 
     @property
     def calls_made(self) -> int:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from cortex_distill.config import ExperimentConfig
+from cortex_distill.config_tickets import NONE_OF_THESE
 from cortex_distill.problem_list import At, Problems
-from cortex_distill.prompts import PLACES, Place, TemplateFailure, generate_place, problems, render
+from cortex_distill.prompts import PLACES, Place, TemplateFailure, generate_place, problems, render, vote_place
 from cortex_distill.raw_data import get_in
 
 
@@ -21,6 +22,7 @@ def _templates(data: dict[str, Any]) -> Iterator[tuple[At, Place]]:
     )
     yield ("judge", "prompt"), PLACES["judge.prompt"]
     yield ("fine_tune", "prompt"), PLACES["fine_tune.prompt"]
+    yield ("vote", "prompt"), vote_place(abstain=get_in(data, "vote", "abstain") is True)
     variants = get_in(data, "prompts")
     yield from ((("prompts", name), PLACES["prompts"]) for name in (variants if isinstance(variants, dict) else ()))
 
@@ -39,6 +41,7 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
     shown = config.generate.examples.per_call if config.generate.examples else 0
     texts: dict[At, str] = {("generate", "prompt"): config.generate.prompt, ("judge", "prompt"): config.judge.prompt}
     texts |= {("fine_tune", "prompt"): config.fine_tune.prompt}
+    texts |= {("vote", "prompt"): config.vote.prompt} if config.vote else {}
     texts |= {("prompts", name): template for name, template in config.prompts.items()}
     for label, definition in config.categories.items():
         values = {"category": label, "definition": definition, "categories": config.categories, "scenario": "scenario"}
@@ -46,6 +49,7 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
         vary = {name: options[0] for name, options in config.generate.vary.items()}
         for at, template in texts.items():
             try:
-                render(template, {**values, **more, **vary, "criteria": list(config.judge.thresholds)})
+                named = {"criteria": list(config.judge.thresholds), "abstain": NONE_OF_THESE}
+                render(template, {**values, **more, **vary, **named})
             except TemplateFailure as failure:
                 found.in_template(at, failure.line, f"cannot be rendered: {failure.what}; mend the template")

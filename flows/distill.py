@@ -30,6 +30,7 @@ from tasks.prepare import prepare_tables
 from tasks.record import record_results
 from tasks.report import Found, report_run
 from tasks.split import split_tickets
+from tasks.vote import vote_on_tickets
 
 
 def run_url() -> str | None:
@@ -66,6 +67,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
 
         # Rate and filter it with an LLM as a judge
         judged = judge_tickets(run)
+        voted = vote_on_tickets(run)
         checked = check_judge(run)
         reviewed = review_tickets(run)
 
@@ -85,7 +87,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         # Record and report
         scores = record_results(run, answers)
         asked = [asked for _, asked in answers]
-        summary = report_run(run, Found(generated, judged, checked, shares, tuned, asked, scores, reviewed))
+        summary = report_run(run, Found(generated, judged, checked, shares, tuned, asked, scores, reviewed, voted))
         update_leaderboard(run)
         rename(result_name(summary, tried(flow_run.parameters)))
     return Completed(message=summary.headline, data=summary)

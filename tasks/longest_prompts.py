@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from cortex_distill.config_tickets import NONE_OF_THESE
 from cortex_distill.findings import Finding, first_line, unchecked
 from cortex_distill.model_catalogue import context_of
 from cortex_distill.prompts import render
@@ -47,7 +48,11 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
         generating.append(render(config.generate.prompt, {"categories": config.categories, **more}))
         judging.append(render(config.judge.prompt, {**values, **own, "scenario": "", "request": request}))
     yield Longest("generate.prompt", config.models.teacher, max(generating, key=len), config.generate.max_tokens)
-    yield Longest("judge.prompt", config.models.judge, max(judging, key=len), config.judge.max_tokens)
+    for model in config.judges:
+        yield Longest("judge.prompt", model, max(judging, key=len), config.judge.max_tokens)
+    if vote := config.vote:
+        named = {"categories": config.categories, "abstain": NONE_OF_THESE, "request": request}
+        yield Longest("vote.prompt", vote.model, render(vote.prompt, named), vote.max_tokens)
     asked = {"categories": config.categories, "examples": in_turn(experiment.examples), "request": request}
     for variant, template in config.prompts.items():
         for model in dict.fromkeys((config.models.teacher, config.models.student)):

@@ -15,7 +15,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from cortex_distill.ledger import REPLY, Asked
-from cortex_distill.lost_replies import lost_answers, lost_answers_sql
+from cortex_distill.lost_replies import Lost, lost_answers, lost_answers_sql
 from cortex_distill.markup import escaped
 from cortex_distill.report import key, markdown
 from cortex_distill.run import Run
@@ -23,6 +23,7 @@ from cortex_distill.scores import Score
 from cortex_distill.standings import earlier_runs
 from cortex_distill.summary import DISTILLED, Compared, Mistake, Sample, Spent, Stage, Summary
 from cortex_distill.verdicts import verdicts
+from tasks.agreement import trust_in_labels
 from tasks.check_judge import JudgeCheck
 from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
@@ -32,6 +33,7 @@ from tasks.planned import planned_against
 from tasks.review import Reviewed
 from tasks.split import Shares
 from tasks.step import ON_CORTEX, log
+from tasks.vote import Voted
 
 MISTAKES_SHOWN = 10
 EARLIER_SHOWN = 5
@@ -49,6 +51,7 @@ class Found(NamedTuple):
     answers: Sequence[Asked]
     scores: list[Score]
     reviewed: Reviewed | None = None
+    voted: Voted | None = None
 
 
 @task(name="report", **ON_CORTEX)
@@ -61,10 +64,12 @@ def report_run(run: Run, found: Found) -> Summary:
         engine=run.engine,
         categories=list(run.config.categories),
         holdout_about=holdout.about if holdout else "",
-        stages=funnel(found.generated, found.judged, found.shares, found.reviewed),
+        stages=funnel(found.generated, found.judged, found.shares, found.reviewed, found.voted),
         calls=[
             found.generated.calls,
             found.judged.calls,
+            *found.judged.further,
+            *([found.voted.calls] if found.voted else []),
             *([found.checked.calls] if found.checked else []),
             *found.answers,
         ],
@@ -81,14 +86,25 @@ def report_run(run: Run, found: Found) -> Summary:
         planned=planned_against(run, spent),
         earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
         constrained=list(run.config.evaluate.constrained),
-        lost=[*found.generated.lost, *found.judged.lost, *lost_answers(run.query(lost_answers_sql(run.id)))],
+        lost=[*_lost(found), *lost_answers(run.query(lost_answers_sql(run.id)))],
+        trust=trust_in_labels(run, found.voted, found.reviewed is not None),
     )
     create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
     log("%s", summary.headline)
     return summary
 
 
-def funnel(generated: Generated, judged: Judged, shares: Shares, reviewed: Reviewed | None = None) -> list[Stage]:
+def _lost(found: Found) -> list[Lost]:
+    return [*found.generated.lost, *found.judged.lost, *(found.voted.lost if found.voted else ())]
+
+
+def funnel(
+    generated: Generated,
+    judged: Judged,
+    shares: Shares,
+    reviewed: Reviewed | None = None,
+    voted: Voted | None = None,
+) -> list[Stage]:
     """From the tickets that were asked for to those that were split, with what was lost on the way."""
     unreadable = f"{generated.unreadable} replies without a ticket" if generated.unreadable else ""
     repeats = f"{generated.duplicates} repeat another ticket" if generated.duplicates else ""
@@ -101,6 +117,7 @@ def funnel(generated: Generated, judged: Judged, shares: Shares, reviewed: Revie
         Stage("written", generated.written, unreadable),
         Stage("unique", generated.written - generated.duplicates, repeats),
         Stage("kept by the judge", judged.kept, ", ".join(below)),
+        *([Stage("agreed by the vote", voted.kept, voted.lost_words)] if voted else []),
         *([Stage("kept after review", reviewed.kept, reviewed.moved)] if reviewed and reviewed.moved else []),
         Stage("split", split, leaked),
         Stage("train", shares.train, ""),
