@@ -1,7 +1,7 @@
 """Agreement about labels: who is held against whom, on which tickets, and which categories are taken for each other."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cortex_distill.agreement import Agreement, Mixed, Trust, kappa, kept_between, labels_between
@@ -82,6 +82,7 @@ def test_a_judge_that_keeps_everything_has_no_kappa_and_the_teacher_never_has_on
     assert kept_between("judge a", "judge b", Agreement(5, 3, 2, 4)).kappa != ""
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcde")), st.integers(1, 50), min_size=1))
 def test_any_table_of_votes_has_a_share_in_bounds_and_a_kappa_that_can_be_read(counts):
     found = labels_between(counts)
