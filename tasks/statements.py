@@ -70,7 +70,8 @@ def _judged(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
         yield name, judge.rating_ask(run, "judge", judge.prompts_sql(run), model)
     first, *rest, last = judge.settle_sql(run, ["REPLIES_JUDGE"] * len(names))
     yield "judge: read the ratings", first
-    yield from (("judge: write down what each judge says", statement) for statement in rest)
+    said = ["judge: forget an earlier try", *(f"{name}: write down what it says" for name in names)]
+    yield from zip(said, rest, strict=False)  # nothing is written down of a single judge
     yield f"judge: keep what {'reaches every threshold' if not rest else 'the judges agree on'}", last
     if run.config.vote is not None:
         yield "vote", vote.vote_ask(run, run.config.vote)
