@@ -61,7 +61,7 @@ class Vote(Strict):
     max_tokens: int = Field(default=32, ge=1, le=8192, description="longest answer, in tokens (1 to 8192)")
     constrained: bool = Field(default=True, description="only a category can be answered, by a JSON schema")
     abstain: bool = Field(
-        default=False, description=f"may also answer '{NONE_OF_THESE}', which the prompt has as {{{{ abstain }}}}"
+        default=False, description=f"may also answer '{NONE_OF_THESE}', which the prompt has as {{{{ none_of_these }}}}"
     )
     unreadable: Literal["keep", "drop"] = Field(
         default="keep", description="what becomes of a ticket whose vote names nothing on the list: keep or drop"

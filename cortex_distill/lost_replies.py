@@ -56,6 +56,17 @@ def lost_in(step: str, model: str, rows: Iterable[Sequence[Any]]) -> list[Lost]:
     return [Lost(step, model, "", reason, int(replies), int(of), example) for reason, replies, of, example in rows]
 
 
+def lost_in_all(lost: Iterable[Lost], of: int) -> list[Lost]:
+    """What several asks of one step and model lost, by reason; the most frequent first. `of`: replies of them all."""
+    found: dict[str, Lost] = {}
+    for one in lost:
+        before = found.get(one.reason)
+        example = min(one.example, before.example) if before else one.example
+        replies = one.replies + (before.replies if before else 0)
+        found[one.reason] = one._replace(replies=replies, of=of, example=example)
+    return sorted(found.values(), key=lambda one: (-one.replies, one.reason))
+
+
 def lost_answers(rows: Iterable[Sequence[Any]]) -> list[Lost]:
     """From the rows of lost_answers_sql."""
     return [

@@ -55,7 +55,7 @@ def generate_place(vary: Collection[str], *, examples: bool, per_call: int) -> P
 def vote_place(*, abstain: bool) -> Place:
     """`vote.prompt` of one file: where the vote may abstain, the model has to be told how."""
     base = PLACES["vote.prompt"]
-    return base._replace(file=base.file | {"abstain"}, must=base.must | {"abstain"}) if abstain else base
+    return base._replace(file=base.file | {"none_of_these"}, must=base.must | {"none_of_these"}) if abstain else base
 
 
 def suggestion(word: str, known: Collection[str]) -> str:

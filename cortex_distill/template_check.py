@@ -49,7 +49,7 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
         vary = {name: options[0] for name, options in config.generate.vary.items()}
         for at, template in texts.items():
             try:
-                named = {"criteria": list(config.judge.thresholds), "abstain": NONE_OF_THESE}
+                named = {"criteria": list(config.judge.thresholds), "none_of_these": NONE_OF_THESE}
                 render(template, {**values, **more, **vary, **named})
             except TemplateFailure as failure:
                 found.in_template(at, failure.line, f"cannot be rendered: {failure.what}; mend the template")

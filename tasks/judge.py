@@ -65,7 +65,8 @@ def settle_sql(run: Run, replies: Sequence[str]) -> list[Sql]:
     ratings = [
         judges.rate_sql(run.id, place, model, table, config.thresholds) for place, (model, table) in enumerate(each)
     ]
-    return [rate, judges.forget_sql(run.id), *ratings, judges.keep_sql(run.id, len(replies), config.agree)]
+    keep = judges.keep_sql(run.id, replies[0], len(replies), config.agree)
+    return [rate, judges.forget_sql(run.id, replies[0]), *ratings, keep]
 
 
 def _count(run: Run, calls: Sequence[Asked]) -> Judged:

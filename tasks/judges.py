@@ -16,9 +16,9 @@ from cortex_distill.sql import Sql
 UNREAD = "the rating could not be read"
 
 
-def forget_sql(run_id: str) -> Sql:
-    """Before the run's ratings are written (again)."""
-    return Sql("DELETE FROM RATINGS WHERE run_id = ?", (run_id,))
+def forget_sql(run_id: str, replies: str) -> Sql:
+    """Before the ratings of these tickets are written (again)."""
+    return Sql(f"DELETE FROM RATINGS WHERE run_id = ? AND ticket_id IN (SELECT row_key FROM {replies})", (run_id,))
 
 
 def rate_sql(run_id: str, position: int, judge: str, replies: str, thresholds: Mapping[str, float]) -> Sql:
@@ -38,8 +38,9 @@ def rate_sql(run_id: str, position: int, judge: str, replies: str, thresholds: M
     )
 
 
-def keep_sql(run_id: str, judges: int, agree: str) -> Sql:
-    """Keep a ticket that all judges keep, or most of those who can be read; else say who did not, and why."""
+def keep_sql(run_id: str, replies: str, judges: int, agree: str) -> Sql:
+    """Keep a ticket that all judges keep, or most of those who can be read; else say who did not, and why. Only of
+    tickets that were asked about now: what later steps made of those of earlier rounds stands."""
     enough = "COUNT_IF(keeps) = ?" if agree == "all" else "COUNT_IF(keeps) * 2 > COUNT(keeps)"
     return Sql(
         f"""UPDATE TICKETS SET kept = r.enough, dropped_because = IFF(r.enough, NULL, CONCAT('judge: ', r.because))
@@ -47,7 +48,7 @@ def keep_sql(run_id: str, judges: int, agree: str) -> Sql:
             SELECT ticket_id, {enough} AS enough,
                 LISTAGG(IFF(keeps, NULL, CONCAT(because, ' (', judge, ')')), '; ')
                     WITHIN GROUP (ORDER BY IFF(keeps IS NULL, 1, 0), position) AS because
-            FROM RATINGS WHERE run_id = ? GROUP BY ticket_id
+            FROM RATINGS WHERE run_id = ? AND ticket_id IN (SELECT row_key FROM {replies}) GROUP BY ticket_id
         ) r
         WHERE TICKETS.run_id = ? AND TICKETS.ticket_id = r.ticket_id AND TICKETS.duplicate_of IS NULL""",
         (*((judges,) if agree == "all" else ()), run_id, run_id),

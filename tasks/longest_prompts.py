@@ -51,7 +51,7 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
     for model in config.judges:
         yield Longest("judge.prompt", model, max(judging, key=len), config.judge.max_tokens)
     if vote := config.vote:
-        named = {"categories": config.categories, "abstain": NONE_OF_THESE, "request": request}
+        named = {"categories": config.categories, "none_of_these": NONE_OF_THESE, "request": request}
         yield Longest("vote.prompt", vote.model, render(vote.prompt, named), vote.max_tokens)
     asked = {"categories": config.categories, "examples": in_turn(experiment.examples), "request": request}
     for variant, template in config.prompts.items():

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cortex_distill.asking import in_all
 from cortex_distill.config_tickets import NONE_OF_THESE, Vote
 from cortex_distill.ledger import Ask, Asked
-from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need
+from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, lost_in_all, need
 from cortex_distill.prompts import to_sql
 from cortex_distill.replies import BLANK, normal_sql, object_schema, only_object_sql
 from cortex_distill.reply_grammar import DEEP
@@ -60,34 +61,54 @@ class Voted(NamedTuple):
 
 
 @task(name="vote", **ON_CORTEX)
-def vote_on_tickets(run: Run) -> Voted | None:
-    """Ask and drop; None without a `vote` section. Safe to repeat. Raises StepError if nothing is left."""
+def vote_on_tickets(run: Run, number: int | None = None) -> Voted | None:
+    """Ask about a round's tickets (without a number, about all) and drop; None without a `vote` section.
+
+    Safe to repeat. Raises StepError if the run has no kept ticket after it.
+    """
     config = run.config.vote
     if config is None:
         return None
     with progress("vote") as report:
-        asked = run.ask(vote_ask(run, config), report)
+        asked = run.ask(vote_ask(run, config, number), report)
     run.query(drop_sql(run, config, asked.replies))
-    return _count(run, config, asked)
+    return _count(run, config, asked, number)
 
 
-def vote_ask(run: Run, config: Vote) -> Ask:
-    """What the voter is asked about every ticket that is to be voted on."""
+def all_voted(rounds: Sequence[Voted | None]) -> Voted | None:
+    """All rounds as one; None without a `vote` section."""
+    voted = [one for one in rounds if one is not None]
+    if not voted:
+        return None
+    calls = in_all([one.calls for one in voted])
+    other, unreadable, kept = (sum(numbers) for numbers in zip(*(one[1:4] for one in voted), strict=True))
+    lost = lost_in_all([lost for one in voted for lost in one.lost], calls.rows)
+    return Voted(calls, other, unreadable, kept, lost, voted[0].drops_unreadable)
+
+
+def vote_ask(run: Run, config: Vote, number: int | None = None) -> Ask:
+    """What the voter is asked about every ticket that is to be voted on, of a round or of all."""
     most = config.max_tokens + (JSON_TOKENS if config.constrained else 0)
     options = [*run.config.categories, *([NONE_OF_THESE] if config.abstain else [])]
     schema = object_schema({"category": {"type": "string", "enum": options}}) if config.constrained else None
-    return Ask("vote", prompts_sql(run, config), config.model, {"temperature": 0, "max_tokens": most}, schema)
+    return Ask("vote", prompts_sql(run, config, number), config.model, {"temperature": 0, "max_tokens": most}, schema)
 
 
-def prompts_sql(run: Run, config: Vote) -> Sql:
+def prompts_sql(run: Run, config: Vote, number: int | None = None) -> Sql:
     """One prompt per ticket that is kept so far, or was voted on before: those cost nothing."""
-    values = {"categories": run.config.categories} | ({"abstain": NONE_OF_THESE} if config.abstain else {})
+    values = {"categories": run.config.categories} | ({"none_of_these": NONE_OF_THESE} if config.abstain else {})
     prompt = to_sql(config.prompt, values, {"request": "t.request"})
+    in_round = of_round(number, "t.")
     return Sql(
         f"""SELECT t.ticket_id AS row_key, {prompt.text} AS prompt, 0 AS draw FROM TICKETS t
-        WHERE t.run_id = ? AND t.duplicate_of IS NULL AND (t.kept OR t.vote_key IS NOT NULL)""",
-        (*prompt.binds, run.id),
+        WHERE t.run_id = ? AND t.duplicate_of IS NULL AND (t.kept OR t.vote_key IS NOT NULL){in_round.text}""",
+        (*prompt.binds, run.id, *in_round.binds),
     )
+
+
+def of_round(number: int | None, table: str = "") -> Sql:
+    """A further condition on TICKETS: that they are of this round; none without a number."""
+    return Sql("") if number is None else Sql(f" AND {table}round = ?", (number,))
 
 
 def votes_sql(run: Run, config: Vote, replies: str) -> Sql:
@@ -142,22 +163,20 @@ def drop_sql(run: Run, config: Vote, replies: str) -> Sql:
     )
 
 
-def _count(run: Run, config: Vote, asked: Asked) -> Voted:
-    other, unreadable, kept = map(
-        int,
-        run.sql(
-            """SELECT COUNT_IF(STARTSWITH(dropped_because, ?)), COUNT_IF(vote_key IS NOT NULL AND vote IS NULL),
-                COUNT_IF(kept) FROM TICKETS WHERE run_id = ?""",
-            SAYS,
-            run.id,
-        )[0],
+def _count(run: Run, config: Vote, asked: Asked, number: int | None) -> Voted:
+    in_round = of_round(number)
+    counted = Sql(
+        f"""SELECT COUNT_IF(STARTSWITH(dropped_because, ?)), COUNT_IF(vote_key IS NOT NULL AND vote IS NULL),
+            COUNT_IF(kept) FROM TICKETS WHERE run_id = ?{in_round.text}""",
+        (SAYS, run.id, *in_round.binds),
     )
+    other, unreadable, kept = (int(cell or 0) for cell in run.query(counted)[0])  # NULL of no row
     votes = votes_sql(run, config, asked.replies)
     unread = Sql(f"SELECT said, unread AS reason, COUNT(*) OVER () AS rows_read FROM ({votes.text})", votes.binds)
     lost = lost_in("vote", asked.model, run.query(by_reason_sql(unread)))
     need(
         f"vote: left {kept} of {asked.rows} tickets ({other} put elsewhere, {unreadable} votes unreadable)",
-        {"left by the vote": kept},
+        {"left by the vote": kept or run.count("SELECT COUNT_IF(kept) FROM TICKETS WHERE run_id = ?", run.id)},
         lost,
         f"read column vote of TICKETS where run_id = '{run.id}'; mend vote.prompt or name another vote.model",
     )

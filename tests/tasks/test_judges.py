@@ -59,6 +59,22 @@ def test_where_all_must_agree_a_rating_that_cannot_be_read_drops_the_ticket_as_a
     assert settled.ratings[0] == (FIRST, None, "the rating could not be read: empty")
 
 
+def test_a_later_rounds_ratings_leave_tickets_of_earlier_rounds_as_they_are(make_run):
+    run = make_run({"judge.also": [SECOND]})
+    with_tickets(run, "first", "second")
+    for ticket in ("0", "1"):
+        sql = "CREATE OR REPLACE TEMPORARY TABLE REPLIES_x AS SELECT ? AS row_key, 'k' AS completion_key, ? AS reply"
+        run.sql(sql, ticket, GOOD)
+        for statement in settle_sql(run, ["REPLIES_x", "REPLIES_x"]):
+            run.query(statement)
+        run.sql("UPDATE TICKETS SET kept = FALSE, dropped_because = 'vote: says Late delivery' WHERE ticket_id = '0'")
+    assert [tuple(row) for row in run.sql("SELECT kept, dropped_because FROM TICKETS ORDER BY ticket_id")] == [
+        (False, "vote: says Late delivery"),
+        (True, None),
+    ]
+    assert run.count("SELECT COUNT(*) FROM RATINGS") == 4
+
+
 def with_tickets(run, *requests):
     prepare_tables.fn(run)
     columns = ["run_id", "ticket_id", "category", "scenario", "request"]

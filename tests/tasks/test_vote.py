@@ -6,7 +6,8 @@ from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.load import load_experiment
 from cortex_distill.upload import upload
 from tasks.prepare import prepare_tables
-from tasks.vote import drop_sql, prompts_sql, vote_on_tickets
+from tasks.vote import all_voted, drop_sql, prompts_sql, vote_on_tickets
+from tests.hostile_strings import HOSTILE
 
 PROMPT = """Categories:
 {% for category, definition in categories.items() %}
@@ -83,7 +84,7 @@ def test_where_the_file_wants_it_such_a_vote_drops_the_ticket(voted):
 
 
 def test_a_vote_may_abstain_where_the_file_says_so(voted):
-    abstain = {"prompt": PROMPT.replace("request:", "or {{ abstain }}. request:"), "abstain": True}
+    abstain = {"prompt": PROMPT.replace("request:", "or {{ none_of_these }}. request:"), "abstain": True}
     assert voted("None of these.", **abstain) == [("none of these", False, "vote: says none of these")]
     assert voted("None of these.") == [(None, True, None)]
 
@@ -133,7 +134,7 @@ def test_a_prompt_that_gives_the_label_away_is_refused(write, name):
 def test_a_prompt_without_the_categories_or_without_the_way_to_abstain_is_refused(write):
     with pytest.raises(ConfigError, match=r"vote.prompt: never uses categories"):
         load_experiment(write({"vote": VOTE | {"prompt": "{{ request }}"}}))
-    with pytest.raises(ConfigError, match=r"vote.prompt: never uses abstain"):
+    with pytest.raises(ConfigError, match=r"vote.prompt: never uses none_of_these"):
         load_experiment(write({"vote": VOTE | {"abstain": True}}))
     with pytest.raises(ConfigError, match=r"vote.abstain: 'None of these' is a category, too"):
         load_experiment(write({"vote": VOTE | {"abstain": True}, "categories": ["None of these", "Refund"]}))
@@ -200,3 +201,21 @@ def test_a_vote_that_leaves_nothing_ends_the_run_and_says_what_to_mend(make_run)
     with_tickets(run, ("The parcel has not arrived, the delivery is late.", "Refund"))
     with pytest.raises(StepError, match=r"left 0 of 1 tickets \(1 put elsewhere.*mend vote.prompt"):
         vote_on_tickets.fn(run)
+
+
+def test_each_round_is_asked_about_for_itself_and_leaves_the_others_alone(make_run):
+    run = make_run({"vote": VOTE})
+    with_tickets(run, *REQUESTS)
+    run.sql("UPDATE TICKETS SET round = IFF(ticket_id = '1', 2, 1)")
+    rounds = [vote_on_tickets.fn(run, number) for number in (1, 2)]
+    assert [(one.calls.rows, one.kept, one.other) for one in rounds] == [(2, 2, 0), (1, 0, 1)]
+    assert [all_voted(rounds)[0].rows, *all_voted(rounds)[1:4]] == [3, 1, 0, 2]
+    assert run.count("SELECT COUNT(vote) FROM TICKETS") == 3
+    assert all_voted([None, None]) is None
+
+
+def test_whatever_ticket_and_reply_say_a_vote_is_a_category_or_nothing(voted):
+    rows = voted(*HOSTILE, tickets=HOSTILE[::-1])
+    names = {"Wrong size", "Late delivery", "Refund"}
+    assert all(vote is None or vote in names for vote, _, _ in rows)
+    assert all(kept == (vote in (None, "Refund")) for vote, kept, _ in rows)
