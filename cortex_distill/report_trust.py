@@ -18,7 +18,7 @@ def trust(summary: Summary) -> str:
     found = summary.trust
     if found is None:
         return ""
-    parts = ["## How far the labels can be trusted", escaped(f"Vote: {found.vote}.", 600) if found.vote else ""]
+    parts = ["## How far the labels can be trusted", f"Vote: {escaped(found.vote, 600)}." if found.vote else ""]
     if rows := [_between(one) for one in found.between]:
         parts += [table(["who", "and who", "n", "agree", "kappa"], rows, left=2), _SAID]
     parts += [_mixed(found)] if found.mixed else []
