@@ -19,6 +19,10 @@ FIRST, SECOND, VOTER = "llama3.3-70b", "qwen3-32b", "claude-haiku-4-5"
 TRUST = {"judge.also": [SECOND], "vote": {"model": VOTER, "prompt": PROMPT}}
 
 
+def voting(**changes):
+    return TRUST | {"vote": {"model": VOTER, "prompt": PROMPT, **changes}}
+
+
 def of(plan, step):
     return {line.model: (line.calls, line.free) for line in plan.lines if line.step == step}
 
@@ -49,20 +53,23 @@ def test_answers_that_are_there_are_planned_as_free_and_tell_which_tickets_are_l
     assert of(plan, "vote") == {VOTER: (voted.calls.rows,) * 2}
     assert voted.calls.rows == judged.kept  # nobody pays for a vote on a ticket that the judge dropped
     assert plan.training.basis.startswith("rows are known")
-    changed = plan_run(make_run(TRUST | {"vote.prompt": f"Sort it.\n{PROMPT}"}, connect()))
+    changed = plan_run(make_run(voting(prompt=f"Sort it.\n{PROMPT}"), connect()))
     assert (of(changed, "judge"), of(changed, "vote")) == (of(plan, "judge"), {VOTER: (judged.calls.rows, 0)})
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"vote.model": "llama3.3-70b"}, "vote.model: 'llama3.3-70b' votes on its own tickets (models.teacher)"),
-        ({"vote.model": SECOND}, "vote.model: 'qwen3-32b' is a judge, too: what it misses as one it may miss again"),
-        ({"models.judge": VOTER, "judge.also": [FIRST]}, "judge.also.0: 'llama3.3-70b' judges its own tickets"),
+        (voting(model=FIRST), "vote.model: 'llama3.3-70b' votes on its own tickets (models.teacher)"),
+        (voting(model=SECOND), "vote.model: 'qwen3-32b' is a judge, too: what it misses as one it may miss again"),
+        (
+            voting() | {"models.judge": VOTER, "judge.also": [FIRST]},
+            "judge.also.0: 'llama3.3-70b' judges its own tickets",
+        ),
     ],
 )
 def test_a_second_opinion_that_is_the_first_one_is_warned_of(make_run, changes, said):
-    found = [f"{one.at}: {one.what}" for one in warnings(findings(make_run(TRUST | changes)))]
+    found = [f"{one.at}: {one.what}" for one in warnings(findings(make_run(changes)))]
     assert any(one.startswith(said) for one in found)
 
 
