@@ -44,15 +44,23 @@ def kappa(table: Sequence[Sequence[int]]) -> str:
     Without an interval where that error is 0, which few rows make it and certainty does not; undefined where both
     say the same of every ticket. Source: Fleiss, Cohen, Everitt (1969), as statsmodels computes it.
     """
-    if sum(map(sum, table)) in [row[place] for place, row in enumerate(table)]:
+    found = _kappa(table)
+    if found is None:
         return "undefined (only one kind of ticket)"
+    value, low, high = found
+    return f"{value:.2f} (too few marks for an interval)" if low == high else figure(value, low, high)
+
+
+def _kappa(table: Sequence[Sequence[int]]) -> tuple[float, float, float] | None:
+    """With the ends of its interval, both the same where there is none; None where it is undefined."""
+    if sum(map(sum, table)) in [row[place] for place, row in enumerate(table)]:
+        return None
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of a z value that nobody reads here
         result = cohens_kappa(table)
     value = float(result.kappa)
     if float(result.std_kappa) < 1e-9:
-        return f"{value:.2f} (too few marks for an interval)"
-    low, high = max(-1.0, float(result.kappa_low)), min(1.0, float(result.kappa_upp))
-    return figure(value, low, high)
+        return value, value, value
+    return value, max(-1.0, float(result.kappa_low)), min(1.0, float(result.kappa_upp))
 
 
 class Between(NamedTuple):
@@ -63,6 +71,7 @@ class Between(NamedTuple):
     n: int  # tickets that both decided about
     same: int
     kappa: str  # as `kappa` says it; '' where one of the two can say only one thing
+    by_chance: bool = False  # whether that much agreement may be chance: the interval of kappa reaches 0
 
     @property
     def agreement(self) -> str:
@@ -86,6 +95,7 @@ class Trust(NamedTuple):
     between: Sequence[Between]
     mixed: Sequence[Mixed]  # the most frequent first
     vote: str = ""  # one sentence about the vote; '' where none was wanted
+    warning: str = ""  # why the vote is not to be relied on; '' if nothing speaks against it
 
 
 def labels_between(counts: Mapping[tuple[str, str], int]) -> Between:
@@ -93,7 +103,9 @@ def labels_between(counts: Mapping[tuple[str, str], int]) -> Between:
     names = list(dict.fromkeys(name for pair in counts for name in pair))
     table = [[counts.get((row, column), 0) for column in names] for row in names]
     same = sum(row[place] for place, row in enumerate(table))
-    return Between("teacher", "vote", sum(counts.values()), same, kappa(table))
+    found = _kappa(table)
+    by_chance = found is not None and found[1] <= 0
+    return Between("teacher", "vote", sum(counts.values()), same, kappa(table), by_chance)
 
 
 def kept_between(first: str, second: str, found: Agreement) -> Between:

@@ -146,6 +146,8 @@ class Summary(NamedTuple):
             said.append(f"{self.judge_check}; its filter is not shown to improve the tickets")
         elif self.judge_can_tell is None and judged and not judged.lost:
             said.append("the judge dropped nothing: either every ticket is good, or this judge cannot tell")
+        if self.trust is not None and self.trust.warning:
+            said.append(self.trust.warning)
         if self.best_set == "validation":
             said.append("no holdout: validation tickets are the teacher's own, and FINETUNE saw them; it flatters")
         return said

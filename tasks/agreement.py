@@ -32,7 +32,20 @@ def trust_in_labels(run: Run, voted: Voted | None, reviewed: bool) -> Trust | No
     counts = {(category, vote): int(n) for category, vote, n, _ in rows}
     mixed = [Mixed(c, v, int(n), _of(c, counts), example) for c, v, n, example in rows if c != v]
     between = [labels_between(counts)] if counts else []
-    return Trust([*between, *_telling(pairs, names)], mixed, voted.text if voted else "")
+    told = (voted.text, _doubt(voted, between)) if voted else ("", "")
+    return Trust([*between, *_telling(pairs, names)], mixed, *told)
+
+
+def _doubt(voted: Voted, between: Sequence[Between]) -> str:
+    """Why the vote is not to be relied on; '' if nothing speaks against it."""
+    if voted.unreadable * 2 > voted.calls.rows:
+        return f"{voted.unreadable} of {voted.calls.rows} votes name nothing on the list: the vote filters little"
+    if any(one.by_chance for one in between):
+        kappa = between[0].kappa
+        return (
+            f"the vote is not shown to agree with the labels beyond chance (kappa {kappa}): what it drops may be good"
+        )
+    return ""
 
 
 def _of(category: str, counts: dict[tuple[str, str], int]) -> int:

@@ -91,6 +91,15 @@ def test_any_table_of_votes_has_a_share_in_bounds_and_a_kappa_that_can_be_read(c
     assert "nan" not in found.kappa
 
 
+def test_a_vote_by_chance_and_one_that_is_mostly_unreadable_are_warned_of(run):
+    assert "beyond chance" in trust_in_labels(run, VOTED, reviewed=False).warning  # four tickets show nothing
+    unread = trust_in_labels(run, VOTED._replace(unreadable=3), reviewed=False)
+    assert unread.warning == "3 of 4 votes name nothing on the list: the vote filters little"
+    run.sql("INSERT INTO TICKETS (run_id, ticket_id, category, vote) SELECT run_id, ticket_id || column1, vote, vote"
+            " FROM TICKETS, VALUES (1), (2), (3), (4), (5) WHERE vote IS NOT NULL")  # fmt: skip
+    assert trust_in_labels(run, VOTED, reviewed=False).warning == ""
+
+
 def test_text_of_tickets_and_models_stays_text_in_the_report(run):
     class Summary:
         trust = Trust(

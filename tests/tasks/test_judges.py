@@ -1,5 +1,7 @@
 """Several judges: whose word counts, what stays on record, and that a dropped ticket names who dropped it."""
 
+from itertools import product
+
 import pytest
 
 from cortex_distill.errors import ConfigError
@@ -47,9 +49,16 @@ def test_where_all_must_agree_one_judge_drops_a_ticket_and_whoever_drops_it_is_n
     assert settled.ratings == [(FIRST, True, None), (SECOND, False, "valid 2 < 3"), (THIRD, True, None)]
 
 
+EVERY = list(product((GOOD, BAD, TORN), repeat=3))
+
+
 def test_a_majority_is_more_than_half_of_those_whose_rating_can_be_read(settled):
-    tickets = [(GOOD, BAD, GOOD), (GOOD, BAD, BAD), (GOOD, TORN, TORN), (GOOD, BAD, TORN), (TORN, TORN, TORN)]
-    assert [kept for kept, _ in settled(*tickets, agree="majority")] == [True, False, True, False, False]
+    found = [kept for kept, _ in settled(*EVERY, agree="majority")]
+    assert found == [replies.count(GOOD) > replies.count(BAD) for replies in EVERY]
+
+
+def test_all_are_all(settled):
+    assert [kept for kept, _ in settled(*EVERY)] == [set(replies) == {GOOD} for replies in EVERY]
 
 
 def test_where_all_must_agree_a_rating_that_cannot_be_read_drops_the_ticket_as_a_single_judges_does(settled):
