@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cortex_distill.sql import Sql
@@ -34,6 +34,20 @@ class Asked(NamedTuple):
     completion_tokens: int
     seconds: float
     replies: str
+
+
+def in_all(asked: Sequence[Asked]) -> Asked:
+    """Several asks of one step as one: sums, and the replies of the last. Raises ValueError for none."""
+    if not asked:
+        raise ValueError("nothing was asked")
+    return asked[-1]._replace(
+        rows=sum(one.rows for one in asked),
+        made=sum(one.made for one in asked),
+        failed=sum(one.failed for one in asked),
+        prompt_tokens=sum(one.prompt_tokens for one in asked),
+        completion_tokens=sum(one.completion_tokens for one in asked),
+        seconds=sum(one.seconds for one in asked),
+    )
 
 
 class Progress(NamedTuple):

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from cortex_distill.config_fields import Label, MappingOrList, Model, Name, Strict, Text, Variant, is_none
 from cortex_distill.config_rows import NONE_OF_THESE, Holdout, Labelling, Tickets
-from cortex_distill.config_tickets import NOTHING_WRITTEN, Generate, Judge, Review
+from cortex_distill.config_tickets import NOTHING_WRITTEN, Generate, Judge, Review, Vote
 from cortex_distill.field_checks import Fault, alike, faulty
 from cortex_distill.prompts import suggestion
 
@@ -103,6 +103,9 @@ class ExperimentConfig(Strict):
     label: Labelling | None = Field(
         default=None, exclude_if=is_none, description="how the teacher labels real requests; needed if source has them"
     )
+    vote: Vote | None = Field(
+        default=None, exclude_if=is_none, description="blind vote of another model on the kept tickets; none by default"
+    )
     review: Review | None = Field(
         default=None, exclude_if=is_none, description="tickets that a person looks at; none by default"
     )
@@ -115,7 +118,7 @@ class ExperimentConfig(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> "ExperimentConfig":
-        faults: list[tuple[tuple[str | int, ...], str]] = [
+        faults: list[Fault] = [
             (("evaluate", "constrained", place), f"no variant '{name}'; {suggestion(name, self.prompts)}")
             for place, name in enumerate(self.evaluate.constrained)
             if name not in self.prompts
@@ -129,6 +132,11 @@ class ExperimentConfig(Strict):
             source = "holdout" if gate == "holdout" else "split.test"
             what = f"there is no {gate} set; add {source}, or write validation"
             faults.append((("promote", "set"), what))
+        faults += self._judges()
+        if self.vote is not None and self.vote.abstain:
+            taken = next((label for label in self.categories if label.casefold() == NONE_OF_THESE), None)
+            what = f"'{taken}' is a category, too; write false, and the vote can answer that category"
+            faults += [(("vote", "abstain"), what)] if taken else []
         if faults:
             raise faulty(faults)
         return self
@@ -161,3 +169,23 @@ class ExperimentConfig(Strict):
             for theirs, ours in mapped.items()
             if ours is not None and ours not in self.categories
         ]
+
+    def _judges(self) -> list[Fault]:
+        """A judge that is named twice would count twice and say the same."""
+        return [
+            (("judge", "also", place), f"'{name}' judges already (models.judge or above); name another model")
+            for place, name in enumerate(self.judge.also)
+            if name in (self.models.judge, *self.judge.also[:place])
+        ]
+
+    @property
+    def judges(self) -> list[str]:
+        """Everybody who rates tickets, models.judge first."""
+        return [self.models.judge, *self.judge.also]
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """Key in the file → model, of every model that a run asks; the tuned student has no key."""
+        named = {f"models.{role}": model for role, model in self.models.model_dump().items()}
+        named |= {f"judge.also.{place}": model for place, model in enumerate(self.judge.also)}
+        return named | ({"vote.model": self.vote.model} if self.vote else {})

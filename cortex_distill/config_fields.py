@@ -1,5 +1,6 @@
 """The kinds of values in an experiment file: names, labels, texts, files, models. All are frozen and strict."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -44,6 +45,11 @@ TABLE = r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){2}$"
 
 def is_none(value: object) -> bool:
     return value is None
+
+
+def is_default(default: object) -> Callable[[object], bool]:
+    """Whether a value is that default: what nobody set is left out of the hash."""
+    return lambda value: value == default
 
 
 class Strict(BaseModel):

@@ -1,10 +1,11 @@
 """The parts of an experiment file that say how tickets are written and which of them are trusted."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cortex_distill.config_fields import Attribute, Bar, File, Name, Strict, Text
+from cortex_distill.config_fields import Attribute, Bar, File, Model, Name, Strict, Text, is_default
+from cortex_distill.config_rows import NONE_OF_THESE
 
 
 class Examples(Strict):
@@ -44,6 +45,28 @@ class Judge(Strict):
         default=20, ge=0, le=1000, description="holdout rows rated under their own and another category (0 to 1000)"
     )
     prompt: Text = Field(description="template with {{ request }}; must ask for JSON with each criterion")
+    # Left out of the hash where they are not set: files without them keep the hash that they had.
+    also: list[Model] = Field(
+        default_factory=list, exclude_if=is_default([]), description="further judges: same prompt and thresholds; none"
+    )
+    agree: Literal["all", "majority"] = Field(
+        default="all", exclude_if=is_default("all"), description="how many judges must keep a ticket: all or majority"
+    )
+
+
+class Vote(Strict):
+    """A second model that is asked, blind, which category a ticket belongs to; tickets put elsewhere are dropped."""
+
+    model: Model = Field(description="model that votes; better neither the teacher nor a judge")
+    prompt: Text = Field(description="template with {{ request }} and all categories, never the ticket's own")
+    max_tokens: int = Field(default=32, ge=1, le=8192, description="longest answer, in tokens (1 to 8192)")
+    constrained: bool = Field(default=True, description="only a category can be answered, by a JSON schema")
+    abstain: bool = Field(
+        default=False, description=f"may also answer '{NONE_OF_THESE}', which the prompt has as {{{{ none_of_these }}}}"
+    )
+    unreadable: Literal["keep", "drop"] = Field(
+        default="keep", description="what becomes of a ticket whose vote names nothing on the list: keep or drop"
+    )
 
 
 class Review(Strict):

@@ -19,9 +19,13 @@ _REQUEST = r"""request["'”\\]*\s*:"""
 
 # What a run cannot do without, in tickets. With less it ends in a StepError; whatever else is lost is only counted.
 MINIMUM = {
-    "written by the teacher": 1, "labelled by the teacher": 1, "kept by the judge": 1, "to train on": 1,
+    "written by the teacher": 1,
+    "labelled by the teacher": 1,
+    "kept by the judge": 1,
+    "left by the vote": 1,
+    "to train on": 1,
     "to validate on": 1,
-}  # fmt: skip
+}
 
 
 class Lost(NamedTuple):
@@ -51,6 +55,17 @@ def need(what: str, found: dict[str, int], lost: Sequence[Lost], remedy: str) ->
 def lost_in(step: str, model: str, rows: Iterable[Sequence[Any]]) -> list[Lost]:
     """From the rows of by_reason_sql."""
     return [Lost(step, model, "", reason, int(replies), int(of), example) for reason, replies, of, example in rows]
+
+
+def lost_in_all(lost: Iterable[Lost], of: int) -> list[Lost]:
+    """What several asks of one step and model lost, by reason; the most frequent first. `of`: replies of them all."""
+    found: dict[str, Lost] = {}
+    for one in lost:
+        before = found.get(one.reason)
+        example = min(one.example, before.example) if before else one.example
+        replies = one.replies + (before.replies if before else 0)
+        found[one.reason] = one._replace(replies=replies, of=of, example=example)
+    return sorted(found.values(), key=lambda one: (-one.replies, one.reason))
 
 
 def lost_answers(rows: Iterable[Sequence[Any]]) -> list[Lost]:

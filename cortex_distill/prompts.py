@@ -20,22 +20,27 @@ from cortex_distill.sql import Sql, bind, call
 
 
 class Place(NamedTuple):
-    """Where a template stands: names known to the file, names known per row, and names that it must use."""
+    """Where a template stands: names known to the file, names known per row, names that it must use, and names that
+    it must not use, with the reason."""
 
     file: frozenset[str] = frozenset()
     row: frozenset[str] = frozenset()
     must: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+    why_never: str = ""
 
 
 _REQUEST, _CATEGORIES = frozenset({"request"}), frozenset({"categories"})
 _GENERATE = _CATEGORIES | {"category", "definition", "count", "examples"}
 _TICKET = _REQUEST | {"category", "definition", "scenario"}
+_BLIND = "would tell the vote what the ticket is meant to be, and it is blind: list {{ categories }} instead"
 PLACES = {
     "generate.prompt": Place(_GENERATE, must=frozenset({"category"})),
     "label.prompt": Place(_CATEGORIES | {"examples", "none_of_these"}, _REQUEST, _REQUEST),
     "judge.prompt": Place(_CATEGORIES | {"criteria"}, _TICKET, _REQUEST),
     "prompts": Place(_CATEGORIES | {"examples"}, _REQUEST, _REQUEST),
     "fine_tune.prompt": Place(_CATEGORIES, _REQUEST, _REQUEST),
+    "vote.prompt": Place(_CATEGORIES, _REQUEST, _REQUEST | _CATEGORIES, _TICKET - _REQUEST, _BLIND),
 }
 _SYNTAX = "and else false if in is loop namespace none not or range recursive self true"
 RESERVED = frozenset(_SYNTAX.split()).union(*(place.file | place.row for place in PLACES.values()))
@@ -46,6 +51,12 @@ def generate_place(vary: Collection[str], *, examples: bool, per_call: int) -> P
     base = PLACES["generate.prompt"]
     must = base.must | frozenset(vary) | ({"examples"} if examples else set()) | ({"count"} if per_call > 1 else set())
     return Place(base.file | frozenset(vary), base.row, must)
+
+
+def vote_place(*, abstain: bool) -> Place:
+    """`vote.prompt` of one file: where the vote may abstain, the model has to be told how."""
+    base = PLACES["vote.prompt"]
+    return base._replace(file=base.file | {"none_of_these"}, must=base.must | {"none_of_these"}) if abstain else base
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
@@ -154,7 +165,9 @@ class _Check:
         if name in local:
             return
         self.used.add(name)
-        if name not in self.known:
+        if name in self.place.never:
+            self.found.add((node.lineno, f"{{{{ {name} }}}} {self.place.why_never}"))
+        elif name not in self.known:
             hint = suggestion(name, self.place.file | self.place.row)
             self.found.add((node.lineno, f"unknown name '{name}'; {hint}"))
         elif name in self.place.row and not printed:

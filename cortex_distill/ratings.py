@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cortex_distill.replies import BLANK, member_sql, objects_sql
-from cortex_distill.sql import Sql, literal
+from cortex_distill.sql import Sql, join, literal
 
 # "4", "4.5", "4/5" and "4 out of 5" are four or so of five; "8/10" is no rating on the scale that was asked for.
 _OF_FIVE = r"^\s*([0-9]+(\.[0-9]+)?)\s*((/|out of|of)\s*5)?\s*$"
@@ -26,6 +26,23 @@ def score(criterion: str, rating: str = "rating") -> str:
     words = ", ".join(f"'{word}', {number}" for number, word in enumerate(_IN_WORDS, start=1))
     number = f"TRY_TO_DOUBLE(REGEXP_SUBSTR({said}, {literal(_OF_FIVE)}, 1, 1, 'e', 1))"
     return f"COALESCE(DECODE(LOWER(TRIM({said})), {words}), {number})"
+
+
+def misses_sql(thresholds: Mapping[str, float], before: str = "", rating: str = "rating") -> Sql:
+    """WHEN clauses that name the first threshold that a rating misses, with both numbers: `valid 3 < 4`."""
+    clauses = (
+        Sql(
+            f"WHEN {score(name, rating)} < ? THEN CONCAT(?, {given(name, rating)}, ?)",
+            (bar, f"{before}{name} ", f" < {bar:g}"),
+        )
+        for name, bar in thresholds.items()
+    )
+    return join(clauses, " ")
+
+
+def reaches_sql(thresholds: Mapping[str, float], rating: str = "rating") -> Sql:
+    """Whether a rating reaches every threshold; NULL where a criterion cannot be read."""
+    return Sql(" AND ".join(f"{score(name, rating)} >= ?" for name in thresholds), tuple(thresholds.values()))
 
 
 def ratings_sql(replies: str, criteria: Iterable[str]) -> Sql:

@@ -10,6 +10,7 @@ from cortex_distill.report_answers import confusions, mistakes
 from cortex_distill.report_lost import lost_replies
 from cortex_distill.report_requests import requests
 from cortex_distill.report_tickets import spent, tickets
+from cortex_distill.report_trust import trust
 from cortex_distill.scores import Score
 from cortex_distill.summary import Summary
 
@@ -34,6 +35,7 @@ def markdown(summary: Summary) -> str:
         verdicts(summary),
         tickets(summary),
         requests(summary.requests),
+        trust(summary),
         confusions(summary),
         mistakes(summary),
         lost_replies(summary.lost),

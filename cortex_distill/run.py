@@ -55,8 +55,7 @@ class Run:
         """ledger.ask for this run, within its budget."""
         budget = self.config.budget
         if budget is not None and not self._prices_checked:
-            models = self.config.models
-            refuse_unpriced(self.session, [models.teacher, models.judge, models.student])
+            refuse_unpriced(self.session, list(self.config.asked.values()))
             self._prices_checked = True
         return ledger.ask(self.session, self.id, wanted, report, budget.max_credits if budget else None)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cortex_distill.agreement import Trust
 from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated, not_cortex
 from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
@@ -85,6 +86,7 @@ class Summary(NamedTuple):
     review: str = ""  # one sentence about what a person made of the tickets; '' if no review was wanted
     lost: Sequence[Lost] = ()  # replies that could not be used, by reason
     requests: Requests | None = None  # real ones that the teacher labelled; None where it wrote the tickets
+    trust: Trust | None = None  # how far labels agree; None where a single judge is all there is
 
     @property
     def calls_made(self) -> int:
@@ -146,6 +148,8 @@ class Summary(NamedTuple):
             said.append(f"{self.judge_check}; its filter is not shown to improve the tickets")
         elif self.judge_can_tell is None and judged and not judged.lost:
             said.append("the judge dropped nothing: either every ticket is good, or this judge cannot tell")
+        if self.trust is not None and self.trust.warning:
+            said.append(self.trust.warning)
         if self.best_set == "validation":
             own = "requests have the teacher's own labels" if self.requests else "tickets are the teacher's own"
             said.append(f"no holdout: validation {own}, and FINETUNE saw them; it flatters")

@@ -1,8 +1,8 @@
 """The tables that runs write to: one statement each, created if missing, never dropped or replaced.
 
 Every table carries `run_id`. Order and meaning follow the steps: what was asked (COMPLETIONS) and
-is being asked now (CLAIMS), what came of it
-(TICKETS), what people made of it (REVIEWS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good
+is being asked now (CLAIMS), what came of it (TICKETS), what each of several judges said (RATINGS), what people made of
+it (REVIEWS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good
 it was (EXPERIMENTS), what was expected before (PLANS), what went into use (PROMOTIONS).
 """
 
@@ -20,6 +20,9 @@ TABLES = {
         completion_key STRING, duplicate_of STRING, rating VARIANT, judge_key STRING, kept BOOLEAN,
         dropped_because STRING, split STRING, round NUMBER, similarity FLOAT, together STRING, vote STRING,
         vote_key STRING, source_key STRING""",
+    "RATINGS": """
+        run_id STRING, ticket_id STRING, position NUMBER, judge STRING, judge_key STRING, rating VARIANT,
+        keeps BOOLEAN, because STRING""",
     "REVIEWS": """
         run_id STRING, ticket_id STRING, position NUMBER, judge_kept BOOLEAN, human_kept BOOLEAN, reviewer STRING,
         remark STRING, asked_at TIMESTAMP_NTZ, at TIMESTAMP_NTZ""",

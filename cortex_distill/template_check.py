@@ -6,7 +6,7 @@ from typing import Any
 from cortex_distill.config import ExperimentConfig
 from cortex_distill.config_rows import NONE_OF_THESE
 from cortex_distill.problem_list import At, Problems
-from cortex_distill.prompts import PLACES, Place, TemplateFailure, generate_place, problems, render
+from cortex_distill.prompts import PLACES, Place, TemplateFailure, generate_place, problems, render, vote_place
 from cortex_distill.raw_data import get_in
 
 
@@ -25,6 +25,7 @@ def _templates(data: dict[str, Any]) -> Iterator[tuple[At, Place]]:
     yield ("judge", "prompt"), judge._replace(row=judge.row - {"scenario"}) if is_real else judge
     yield ("label", "prompt"), PLACES["label.prompt"]
     yield ("fine_tune", "prompt"), PLACES["fine_tune.prompt"]
+    yield ("vote", "prompt"), vote_place(abstain=get_in(data, "vote", "abstain") is True)
     variants = get_in(data, "prompts")
     yield from ((("prompts", name), PLACES["prompts"]) for name in (variants if isinstance(variants, dict) else ()))
 
@@ -44,6 +45,7 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
     texts: dict[At, str] = {("generate", "prompt"): config.generate.prompt, ("judge", "prompt"): config.judge.prompt}
     texts |= {("label", "prompt"): config.label.prompt} if config.label else {}
     texts |= {("fine_tune", "prompt"): config.fine_tune.prompt}
+    texts |= {("vote", "prompt"): config.vote.prompt} if config.vote else {}
     texts |= {("prompts", name): template for name, template in config.prompts.items()}
     for label, definition in config.categories.items():
         values = {"category": label, "definition": definition, "categories": config.categories, "scenario": "scenario"}

@@ -31,6 +31,7 @@ from tasks.prepare import prepare_tables
 from tasks.record import record_results
 from tasks.report import Found, report_run
 from tasks.split import split_tickets
+from tasks.vote import vote_on_tickets
 
 
 def run_url() -> str | None:
@@ -67,6 +68,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
 
         # Rate and filter it with an LLM as a judge
         judged = judge_tickets(run)
+        voted = vote_on_tickets(run)
         checked = check_judge(run)
         reviewed = review_tickets(run)
 
@@ -86,7 +88,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         # Record and report
         scores = record_results(run, answers)
         asked = [asked for _, asked in answers]
-        found = Found(generated, judged, checked, shares, tuned, asked, scores, reviewed, prepared=prepared)
+        found = Found(generated, judged, checked, shares, tuned, asked, scores, reviewed, prepared, voted)
         summary = report_run(run, found)
         update_leaderboard(run)
         rename(result_name(summary, tried(flow_run.parameters)))

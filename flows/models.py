@@ -18,6 +18,7 @@ from flows.starting import ENGINE
 if TYPE_CHECKING:
     from cortex_distill.session import Session
 
+_ROLES = {"judge": "judge", "vote": "vote"}  # beside those of models
 PROMPT = "You are called {}. Say in one sentence what a SIM card is."
 MOST_TOKENS = 32
 
@@ -61,7 +62,8 @@ def names_in(files: Iterable[Path]) -> dict[str, list[str]]:
     """Model → its roles, in the order of the files. Raises ConfigError, or SetupError if there is no file."""
     names: dict[str, list[str]] = {}
     for file in files:
-        for role, model in load_experiment(file, without_fetched=True).config.models.model_dump().items():
+        for key, model in load_experiment(file, without_fetched=True).config.asked.items():
+            role = _ROLES.get(key.split(".")[0], key.removeprefix("models."))
             roles = names.setdefault(model, [])
             if role not in roles:
                 roles.append(role)

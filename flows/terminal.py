@@ -47,6 +47,8 @@ def show_summary(summary: Summary) -> None:
     console.print(f"\n[bold]Tickets[/bold]: {_funnel(summary)}")
     if summary.judge_can_tell:
         console.print(Text(f"Judge: {summary.judge_check}"))
+    if summary.trust and summary.trust.vote:
+        console.print(Text(f"Vote: {summary.trust.vote}"))
     if summary.review:
         console.print(Text(f"Review: {summary.review}"))
     console.print(_calls(summary))

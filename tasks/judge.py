@@ -2,7 +2,7 @@
 
 Source: quickstart, "Rating and Filtering Synthetic Data with an LLM as a Judge".
 In:   TICKETS (those that are no repeats)
-Out:  TICKETS.rating, judge_key, kept, dropped_because
+Out:  TICKETS.rating, judge_key, kept, dropped_because; with `judge.also` RATINGS (see tasks/judges.py)
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import NamedTuple
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_ratings_sql
 from cortex_distill.prompts import to_sql
-from cortex_distill.ratings import given, ratings_sql, score
+from cortex_distill.ratings import misses_sql, ratings_sql
 from cortex_distill.replies import object_schema
 from cortex_distill.run import Run
-from cortex_distill.sql import Sql, join
+from cortex_distill.sql import Sql
+from tasks import judges
 from tasks.step import ON_CORTEX, progress, task
 
 COLUMNS = {name: f"t.{name}" for name in ("category", "scenario", "request")} | {"definition": "c.definition"}
-UNREADABLE = "judge: the rating could not be read"
+UNREADABLE = f"judge: {judges.UNREAD}"
 
 
 class Judged(NamedTuple):
@@ -31,28 +32,44 @@ class Judged(NamedTuple):
     below: int  # tickets under a threshold
     kept: int
     lost: Sequence[Lost] = ()  # the unreadable ones, by reason
+    further: Sequence[Asked] = ()  # calls of judge.also
 
 
 @task(name="judge", **ON_CORTEX)
 def judge_tickets(run: Run) -> Judged:
     """Rate, then keep what reaches every threshold. Safe to repeat. Raises StepError if nothing does."""
-    config = run.config.judge
-    with progress("judge") as report:
-        asked = run.ask(rating_ask(run, "judge", prompts_sql(run)), report)
-    for statement in (rate_sql(run.id, asked.replies, config.thresholds), keep_sql(run.id, config.thresholds)):
-        run.sql(statement.text, *statement.binds)
+    asked = []
+    for place, model in enumerate(run.config.judges):
+        with progress("judge" if not place else f"judge, {model}") as report:
+            asked.append(run.ask(rating_ask(run, "judge", prompts_sql(run), model), report))
+    for statement in settle_sql(run, [one.replies for one in asked]):
+        run.query(statement)
     return _count(run, asked)
 
 
-def rating_ask(run: Run, step: str, rows: Sql) -> Ask:
-    """What the judge is asked about prompts for ratings, in whichever step."""
+def rating_ask(run: Run, step: str, rows: Sql, model: str = "") -> Ask:
+    """What a judge, the first one unless named, is asked about prompts for ratings, in whichever step."""
     config = run.config.judge
     parameters = {"temperature": config.temperature, "max_tokens": config.max_tokens}
     schema = rating_schema(config.thresholds) if config.structured_output else None
-    return Ask(step, rows, run.config.models.judge, parameters, schema)
+    return Ask(step, rows, model or run.config.models.judge, parameters, schema)
 
 
-def _count(run: Run, asked: Asked) -> Judged:
+def settle_sql(run: Run, replies: Sequence[str]) -> list[Sql]:
+    """What is done with the replies of each judge, models.judge first."""
+    config = run.config.judge
+    rate = rate_sql(run.id, replies[0], config.thresholds)
+    if len(replies) == 1:
+        return [rate, keep_sql(run.id, config.thresholds)]
+    each = zip(run.config.judges, replies, strict=True)
+    ratings = [
+        judges.rate_sql(run.id, place, model, table, config.thresholds) for place, (model, table) in enumerate(each)
+    ]
+    keep = judges.keep_sql(run.id, replies[0], len(replies), config.agree)
+    return [rate, judges.forget_sql(run.id, replies[0]), *ratings, keep]
+
+
+def _count(run: Run, calls: Sequence[Asked]) -> Judged:
     unreadable, below, kept = run.sql(
         """SELECT COUNT_IF(STARTSWITH(dropped_because, ?)), COUNT_IF(dropped_because LIKE 'judge: % < %'),
             COUNT_IF(kept)
@@ -60,8 +77,12 @@ def _count(run: Run, asked: Asked) -> Judged:
         UNREADABLE,
         run.id,
     )[0]
-    rows = run.query(by_reason_sql(unread_ratings_sql(asked.replies, run.id, UNREADABLE)))
-    lost = lost_in("judge", asked.model, rows)
+    asked, *further = calls
+    lost = []
+    for one in calls:
+        unread = judges.unread_sql(one.replies, run.id, one.model) if further else None
+        rows = run.query(by_reason_sql(unread or unread_ratings_sql(asked.replies, run.id, UNREADABLE)))
+        lost += lost_in("judge", one.model, rows)
     thresholds = ", ".join(f"{name}: {bar:g}" for name, bar in run.config.judge.thresholds.items())
     need(
         f"judge: kept {kept} of {asked.rows} tickets ({below} below a threshold, {unreadable} ratings unreadable)",
@@ -69,7 +90,7 @@ def _count(run: Run, asked: Asked) -> Judged:
         lost,
         f"lower judge.thresholds (now {thresholds}) or read column rating of TICKETS where run_id = '{run.id}'",
     )
-    return Judged(asked, int(unreadable), int(below), int(kept), lost)
+    return Judged(asked, int(unreadable), int(below), int(kept), lost, further)
 
 
 def prompts_sql(run: Run) -> Sql:
@@ -103,14 +124,10 @@ def rate_sql(run_id: str, replies: str, criteria: Iterable[str]) -> Sql:
 
 def keep_sql(run_id: str, thresholds: Mapping[str, float]) -> Sql:
     """Keep a ticket that reaches every threshold; else name the first one that it misses, with both numbers."""
-    misses = [
-        Sql(f"WHEN {score(name)} < ? THEN CONCAT(?, {given(name)}, ?)", (bar, f"judge: {name} ", f" < {bar:g}"))
-        for name, bar in thresholds.items()
-    ]
-    reason = join(misses, " ")
-    case = f"CASE WHEN rating IS NULL THEN COALESCE(dropped_because, ?) {reason.text} END"
+    misses = misses_sql(thresholds, "judge: ")
+    case = f"CASE WHEN rating IS NULL THEN COALESCE(dropped_because, ?) {misses.text} END"
     return Sql(
         f"""UPDATE TICKETS SET dropped_because = {case}, kept = ({case}) IS NULL
         WHERE run_id = ? AND duplicate_of IS NULL""",
-        (UNREADABLE, *reason.binds, UNREADABLE, *reason.binds, run_id),
+        (UNREADABLE, *misses.binds, UNREADABLE, *misses.binds, run_id),
     )

@@ -54,7 +54,11 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
         yield Longest("label.prompt", config.models.teacher, labelling, config.label.max_tokens)
     else:
         yield Longest("generate.prompt", config.models.teacher, longest, config.generate.max_tokens)
-    yield Longest("judge.prompt", config.models.judge, max(judging, key=len), config.judge.max_tokens)
+    for model in config.judges:
+        yield Longest("judge.prompt", model, max(judging, key=len), config.judge.max_tokens)
+    if vote := config.vote:
+        named = {"categories": config.categories, "none_of_these": NONE_OF_THESE, "request": request}
+        yield Longest("vote.prompt", vote.model, render(vote.prompt, named), vote.max_tokens)
     asked = {"categories": config.categories, "examples": in_turn(experiment.examples), "request": request}
     for variant, template in config.prompts.items():
         for model in dict.fromkeys((config.models.teacher, config.models.student)):

@@ -13,26 +13,25 @@ import threading
 from importlib import import_module
 from typing import NamedTuple
 
-from cortex_distill import ledger
 from cortex_distill.errors import SetupError
 from cortex_distill.plan import Part, Plan, Training
 from cortex_distill.plan_sql import (
     NOTHING,
     Look,
-    Looked,
     count_tokens,
     look_at,
 )
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError, who_answers
-from tasks import check_judge, evaluate, fine_tune, judge, split
+from tasks import check_judge, evaluate, fine_tune, judge, split, vote
+from tasks.plan_answers import is_rated, is_voted_on, judge_looks
 from tasks.plan_estimate import Estimate, Shares, differences, hide_tables, planned_shares, stand_ins
 from tasks.plan_generation import Generation, look_at_generation
 from tasks.plan_labelling import Labelling, look_at_labelling
 from tasks.prepare import write_rows
 
-JUDGE, REST = "PLAN_JUDGE", "PLAN_REST"
-HOLDOUT, TICKETS = "holdout", "tickets"
+REST = "PLAN_REST"
+HOLDOUT, TICKETS, VOTED = "holdout", "tickets", "vote"
 PART = f"IFF(STARTSWITH(row_key, 'holdout '), '{HOLDOUT}', '{TICKETS}')"
 
 
@@ -40,7 +39,7 @@ class Known(NamedTuple):
     """How far the answers go that are there already."""
 
     tickets: bool = False  # every call of the teacher is answered: TICKETS has what the run would write
-    kept: bool = False  # and every call of the judge: they are rated and split
+    kept: bool = False  # and every call of the judges and of the vote: they are rated, voted on and split
     training: bool = False  # and the same training was started before
     tuned: str = ""  # and is done: the tuned student
 
@@ -53,7 +52,7 @@ def plan_run(run: Run) -> Plan:
     models = run.config.models
     threading.Thread(target=import_module, args=("cortex_distill.power",)).start()  # half a second, meanwhile
     try:
-        who = {model: who_answers(run.session, model) for model in dict.fromkeys(models.model_dump().values())}
+        who = {model: who_answers(run.session, model) for model in dict.fromkeys(run.config.asked.values())}
     except SqlError as error:
         raise SetupError(f"plan: {error}\nSee who answers with: distill models {run.experiment.path}") from error
     has_earlier = hide_tables(run)
@@ -84,15 +83,8 @@ def plan_run(run: Run) -> Plan:
 def _go_on(run: Run, who: dict[str, str], first: Generation | Labelling) -> Known:
     """Read the answers that are there, as the steps do, as long as none is missing."""
     first.write_tickets(run)
-    look = Look(judge.rating_ask(run, "judge", judge.prompts_sql(run)), who[run.config.models.judge])
-    looked = look_at(run.session, JUDGE, [look]).get((0, ""), Looked(0, 0, 0, 0))
-    if looked.free < looked.calls or run.config.review is not None:
+    if run.config.review is not None or not is_rated(run, who) or not is_voted_on(run, who):
         return Known(tickets=True)
-    run.query(ledger.asked_sql(JUDGE, look.ask, look.who))
-    run.query(ledger.replies_sql(JUDGE))
-    thresholds = run.config.judge.thresholds
-    run.query(judge.rate_sql(run.id, f"REPLIES_{JUDGE}", thresholds))
-    run.query(judge.keep_sql(run.id, thresholds))
     run.query(split.drop_sql(run.id))
     run.query(split.split_sql(run.id, run.config.split))
     if not run.count("SELECT COUNT(*) FROM TICKETS WHERE split = 'train'"):
@@ -109,9 +101,11 @@ def _go_on(run: Run, who: dict[str, str], first: Generation | Labelling) -> Know
 def _parts(run: Run, who: dict[str, str], known: Known, shares: Shares, estimate: Estimate) -> list[Part]:
     """All steps after the first; the tuned student's calls come last."""
     models = run.config.models
-    judged = judge.rating_ask(run, "judge", judge.prompts_sql(run))
-    looks = [Look(judged, who[models.judge], stand_ins=() if known.tickets else ("",))]
+    looks = judge_looks(run, who, () if known.tickets else ("",))
     guessed = () if known.kept else (TICKETS,)
+    if run.config.vote is not None:
+        voted = vote.vote_ask(run, run.config.vote)
+        looks.append(Look(voted, who[run.config.vote.model], f"'{VOTED}'", () if known.kept else (VOTED,)))
     if run.config.holdout is not None and run.config.judge.check:
         checked = judge.rating_ask(run, "check", check_judge.prompts_sql(run))
         looks.append(Look(checked, who[models.judge], "'check'"))
@@ -126,7 +120,7 @@ def _parts(run: Run, who: dict[str, str], known: Known, shares: Shares, estimate
     for (place, part), seen in sorted(looked.items()):
         look, sample = looks[place], counted.get((place, part), NOTHING)
         is_tuned = place == len(looks) - 1
-        exact = part in ("check", HOLDOUT) or (known.kept if part == TICKETS else known.tickets)
+        exact = part in ("check", HOLDOUT) or (known.kept if part in (TICKETS, VOTED) else known.tickets)
         rows = seen.calls if exact else (shares.evaluated if part == TICKETS else shares.tickets)
         free = seen.free if exact and (not is_tuned or known.tuned) else None
         left = rows - (free or 0)

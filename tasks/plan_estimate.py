@@ -22,7 +22,7 @@ from cortex_distill.tables import TABLES
 from cortex_distill.upload import upload
 from tasks.evaluate import in_turn
 
-HIDDEN = ("CATEGORIES", "HOLDOUT", "TICKETS", "TRAINING_ROWS")  # that the steps write to
+HIDDEN = ("CATEGORIES", "HOLDOUT", "TICKETS", "RATINGS", "TRAINING_ROWS")  # that the steps write to
 READ = ("COMPLETIONS", "FINE_TUNES")  # empty where no run was before
 EARLIER = "PLAN_EARLIER"
 SHOWN = 50  # texts that stand in
@@ -135,7 +135,7 @@ class Estimate:
         return counted.of(float(mean or 0) + TICKET_KEYS), f"as long as {self.like}"
 
     def reply(self, ask: Ask, counted: Counted, base: str = "") -> tuple[float, str]:
-        """Of a judge, of a teacher that labels, or of a model that is tested.
+        """Of a judge, a voter, a teacher that labels, or a model that is tested.
 
         `base`: of the tuned student, which has no earlier replies.
         """
@@ -151,7 +151,7 @@ class Estimate:
 
     @cached_property
     def _history(self) -> dict[tuple[str, str, bool], tuple[float, int]]:
-        models = list(dict.fromkeys(self.run.config.models.model_dump().values()))
+        models = list(dict.fromkeys(self.run.config.asked.values()))
         rows = self.run.query(history_sql(models))
         return {(step, model, bool(held)): (float(mean), int(n)) for step, model, held, mean, n in rows}
 
@@ -162,7 +162,7 @@ def history_sql(models: Sequence[str]) -> Sql:
         f"""SELECT step, model, held, AVG(tokens), COUNT(*) FROM (
             SELECT step, model, held, answer:value:usage:completion_tokens::NUMBER AS tokens FROM (
                 SELECT step, model, answer, answered_at, TO_JSON(response_format) <> 'null' AS held FROM COMPLETIONS
-                WHERE step IN ('label', 'judge', 'evaluate') AND model IN ({", ".join("?" * len(models))})
+                WHERE step IN ('label', 'judge', 'vote', 'evaluate') AND model IN ({", ".join("?" * len(models))})
             ) QUALIFY ROW_NUMBER() OVER (PARTITION BY step, model, held ORDER BY answered_at DESC) <= {REPLIES}
         ) WHERE tokens IS NOT NULL GROUP BY step, model, held""",
         tuple(models),

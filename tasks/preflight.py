@@ -61,7 +61,7 @@ def check_everything(run: Run) -> Preflight:
 def findings(run: Run) -> list[Finding]:
     """Everything that is wrong or doubtful, in the order of the steps. Raises SqlError for what may pass."""
     account = account_of(run.session)
-    named = {f"models.{role}": name for role, name in run.config.models.model_dump().items()}
+    named = run.config.asked
     known = {model: _known(run, account, model) for model in dict.fromkeys(named.values())}
     today = datetime.now(UTC).date()
     found = [*rights_findings(account), *model_findings(named, account, known, today)]
@@ -128,8 +128,24 @@ def _doubts(run: Run) -> Iterator[Finding]:
         own = "tickets" if run.config.is_synthetic else "labels"
         what = f"'{models.judge}' judges its own {own} (models.teacher); another model would be a better judge"
         yield Finding("models.judge", what, stops=False)
+    yield from _dependent(run)
     if models.teacher == models.student:
         yield Finding("models.student", "is the teacher, too: it has nobody better to learn from", stops=False)
+
+
+def _dependent(run: Run) -> Iterator[Finding]:
+    """Further judges and votes that are worth less than they cost: one model's second opinion is its first."""
+    config = run.config
+    for place, model in enumerate(config.judge.also):
+        if model == config.models.teacher:
+            what = f"'{model}' judges its own tickets (models.teacher); another model would be a better judge"
+            yield Finding(f"judge.also.{place}", what, stops=False)
+    if config.vote is not None and config.vote.model == config.models.teacher:
+        what = f"'{config.vote.model}' votes on its own tickets (models.teacher): it repeats its own mistakes"
+        yield Finding("vote.model", f"{what}; another model would be a better voter", stops=False)
+    elif config.vote is not None and config.vote.model in config.judges:
+        what = f"'{config.vote.model}' is a judge, too: what it misses as one it may miss again"
+        yield Finding("vote.model", f"{what}; another model would be a better voter", stops=False)
 
 
 def lines(run: Run, found: Sequence[Finding]) -> list[str]:

@@ -16,7 +16,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from cortex_distill.labelled import Labelled
 from cortex_distill.ledger import REPLY, Asked
-from cortex_distill.lost_replies import lost_answers, lost_answers_sql
+from cortex_distill.lost_replies import Lost, lost_answers, lost_answers_sql
 from cortex_distill.markup import escaped
 from cortex_distill.report import key, markdown
 from cortex_distill.run import Run
@@ -24,6 +24,7 @@ from cortex_distill.scores import Score
 from cortex_distill.standings import earlier_runs
 from cortex_distill.summary import DISTILLED, Compared, Mistake, Sample, Spent, Stage, Summary
 from cortex_distill.verdicts import verdicts
+from tasks.agreement import trust_in_labels
 from tasks.check_judge import JudgeCheck
 from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
@@ -35,6 +36,7 @@ from tasks.review import Reviewed
 from tasks.source import source_of
 from tasks.split import Shares
 from tasks.step import ON_CORTEX, log
+from tasks.vote import Voted
 
 MISTAKES_SHOWN = 10
 EARLIER_SHOWN = 5
@@ -53,6 +55,7 @@ class Found(NamedTuple):
     scores: list[Score]
     reviewed: Reviewed | None = None
     prepared: Prepared | None = None
+    voted: Voted | None = None
 
 
 @task(name="report", **ON_CORTEX)
@@ -66,10 +69,12 @@ def report_run(run: Run, found: Found) -> Summary:
         engine=run.engine,
         categories=list(run.config.categories),
         holdout_about=holdout.told(found.prepared.left_out if found.prepared else 0) if holdout else "",
-        stages=funnel(found.generated, found.judged, found.shares, found.reviewed),
+        stages=funnel(found.generated, found.judged, found.shares, found.reviewed, found.voted),
         calls=[
             found.generated.calls,
             found.judged.calls,
+            *found.judged.further,
+            *([found.voted.calls] if found.voted else []),
             *([found.checked.calls] if found.checked else []),
             *found.answers,
         ],
@@ -87,15 +92,24 @@ def report_run(run: Run, found: Found) -> Summary:
         earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
         constrained=list(run.config.evaluate.constrained),
         requests=labelled.told(str(source_of(run).file or source_of(run).table)) if labelled else None,
-        lost=[*found.generated.lost, *found.judged.lost, *lost_answers(run.query(lost_answers_sql(run.id)))],
+        lost=[*_lost(found), *lost_answers(run.query(lost_answers_sql(run.id)))],
+        trust=trust_in_labels(run, found.voted, found.reviewed is not None),
     )
     create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
     log("%s", summary.headline)
     return summary
 
 
+def _lost(found: Found) -> list[Lost]:
+    return [*found.generated.lost, *found.judged.lost, *(found.voted.lost if found.voted else ())]
+
+
 def funnel(
-    generated: Generated | Labelled, judged: Judged, shares: Shares, reviewed: Reviewed | None = None
+    generated: Generated | Labelled,
+    judged: Judged,
+    shares: Shares,
+    reviewed: Reviewed | None = None,
+    voted: Voted | None = None,
 ) -> list[Stage]:
     """From the tickets that were asked for to those that were split, with what was lost on the way."""
     below = [f"{judged.below} below a threshold"] if judged.below else []
@@ -105,6 +119,7 @@ def funnel(
     return [
         *(generated.stages() if isinstance(generated, Labelled) else _written(generated)),
         Stage("kept by the judge", judged.kept, ", ".join(below)),
+        *([Stage("agreed by the vote", voted.kept, voted.lost_words)] if voted else []),
         *([Stage("kept after review", reviewed.kept, reviewed.moved)] if reviewed and reviewed.moved else []),
         Stage("split", split, leaked),
         Stage("train", shares.train, ""),

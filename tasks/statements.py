@@ -12,7 +12,7 @@ from cortex_distill import ledger
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.tables import TABLES, complete_sql
-from tasks import check_judge, evaluate, fine_tune, generate, judge, label, prepare, source, split
+from tasks import check_judge, evaluate, fine_tune, generate, judge, label, prepare, source, split, vote
 from tasks.record import merge_sql
 
 SHOWN = 300  # characters of a bind
@@ -65,14 +65,26 @@ def _tickets(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
         yield "label", label.labelling_ask(run)
         yield "label: read the labels", label.label_sql(run.id, "REPLIES_LABEL")
         yield "label: mark repeats", label.mark_repeats_sql(run.id)
-    yield "judge", judge.rating_ask(run, "judge", judge.prompts_sql(run))
-    yield "judge: read the ratings", judge.rate_sql(run.id, "REPLIES_JUDGE", thresholds)
-    yield "judge: keep what reaches every threshold", judge.keep_sql(run.id, thresholds)
+    yield from _judged(run)
     if config.holdout is not None and config.judge.check:
         yield "check the judge", judge.rating_ask(run, "check", check_judge.prompts_sql(run))
         yield "check the judge: count", check_judge.count_sql("REPLIES_CHECK", thresholds)
     yield "split: drop what the holdout has", split.drop_sql(run.id)
     yield "split", split.split_sql(run.id, config.split)
+
+
+def _judged(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
+    names = [f"judge {place}" if place > 1 else "judge" for place in range(1, 1 + len(run.config.judges))]
+    for name, model in zip(names, run.config.judges, strict=True):
+        yield name, judge.rating_ask(run, "judge", judge.prompts_sql(run), model)
+    first, *rest, last = judge.settle_sql(run, ["REPLIES_JUDGE"] * len(names))
+    yield "judge: read the ratings", first
+    said = ["judge: forget an earlier try", *(f"{name}: write down what it says" for name in names)]
+    yield from zip(said, rest, strict=False)  # nothing is written down of a single judge
+    yield f"judge: keep what {'reaches every threshold' if not rest else 'the judges agree on'}", last
+    if run.config.vote is not None:
+        yield "vote", vote.vote_ask(run, run.config.vote)
+        yield "vote: drop what it puts elsewhere", vote.drop_sql(run, run.config.vote, "REPLIES_VOTE")
 
 
 def _students(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:

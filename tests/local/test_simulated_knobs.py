@@ -55,6 +55,20 @@ def test_fenced_json_is_whole_inside_the_fence():
         assert len(json.loads(text.split("```json")[1].split("```")[0])) == 8
 
 
+def test_neighbours_writes_about_another_category_of_the_prompt_and_says_nothing_of_it():
+    prompt = "Categories:\n- Late parcel\n- Refund\n\nWrite 40 tickets as a JSON list. Category: Late parcel."
+
+    def about_refunds(spec):
+        [text] = texts(spec, [prompt])
+        tickets = json.loads(text)
+        assert all("Late parcel" in ticket["scenario"] for ticket in tickets)
+        said = [f"Categories:\n- Late parcel\n- Refund\n\nrequest: {ticket['request']}" for ticket in tickets]
+        return texts("simulated", said).count("Refund")
+
+    none, some, most = map(about_refunds, ("simulated", "simulated:neighbours=0.3", "simulated:neighbours=1"))
+    assert none < 8 <= some < 25 < most
+
+
 def test_too_few_leaves_at_least_one():
     assert all(1 <= len(json.loads(text)) < 8 for text in texts("simulated:too_few=1", WRITE))
 

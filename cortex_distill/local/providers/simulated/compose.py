@@ -55,7 +55,7 @@ def _filler(call: Call, prompt: Prompt, key: bytes, fate: Fate) -> Filler:
     task = _task(prompt, call.schema)
     if task == "write":
         writer = _Fated(call.model, order_in(prompt.text[:50_000]), key)
-        writer.fate = fate
+        writer.fate, writer.neighbours = fate, fate.knobs.neighbours
         return writer
     if task == "judge":
         return Judge(call.model, prompt, key)

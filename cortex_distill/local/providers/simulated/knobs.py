@@ -23,6 +23,8 @@ class Knobs:
     """Share of lists with fewer tickets than asked for (but at least one)."""
     duplicates: float = 0.0
     """Share of lists in which some tickets are said twice, word for word."""
+    neighbours: float = 0.0
+    """Share of tickets that are about another category, where the prompt names others, under the one that was asked."""
     off_list: float = 0.0
     """Share of classifications with a label that was not offered."""
     wordy: float = 0.0

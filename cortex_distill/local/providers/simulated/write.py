@@ -57,6 +57,7 @@ class Writer(Filler):
     def __init__(self, model: str, order: Order, key: bytes) -> None:
         self.model, self.order, self.chance = model, order, random.Random(key)
         self.first: Ticket | None = None
+        self.neighbours = 0.0  # share of tickets that are about another category, beside those that slide anyway
 
     def items(self, name: str, item: Schema) -> Sequence[Filler]:
         return self.tickets(self.order.number)
@@ -91,7 +92,8 @@ class Writer(Filler):
             stray = self.chance.choice(SUBJECTS).sayings if self.chance.random() < 0.5 else phrases.STRAY
             request = self._dressed([self.chance.choice(stray)])
         else:
-            slides = luck > 1 - mind.strays and self.order.others
+            strays = self.neighbours > 0 and self.chance.random() < self.neighbours
+            slides = (strays or luck > 1 - mind.strays) and self.order.others
             clauses = self._clauses(self.chance.choice(self.order.others) if slides else about)
             request, scene = self._dressed(clauses), f"{scene}: {clauses[0]}"
         return Ticket(self.order, f"{scene.rstrip('.')}.", request, number)
