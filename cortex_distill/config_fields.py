@@ -46,6 +46,11 @@ def is_none(value: object) -> bool:
     return value is None
 
 
+def is_default(value: object) -> bool:
+    """Whether a section says what it says where it is left out: then it is no part of the hash."""
+    return isinstance(value, BaseModel) and value == type(value)()
+
+
 class Strict(BaseModel):
     """Data only: no unknown keys, no conversions, no changes afterwards."""
 

@@ -9,6 +9,7 @@ from cortex_distill.ledger import Asked
 from cortex_distill.lost_replies import Lost
 from cortex_distill.planned import Against
 from cortex_distill.prices import credits
+from cortex_distill.report_leaks import Leaks
 from cortex_distill.scores import ROLES, SETS, Score
 from cortex_distill.standings import Standing
 from cortex_distill.verdicts import Verdict
@@ -83,6 +84,9 @@ class Summary(NamedTuple):
     planned: Sequence[Against] = ()  # against actual; () where the run has no plan
     review: str = ""  # one sentence about what a person made of the tickets; '' if no review was wanted
     lost: Sequence[Lost] = ()  # replies that could not be used, by reason
+    leaks: Leaks | None = None  # between what is learnt from and what is measured on
+    repeats: str = ""  # tickets that repeat another
+    together: str = ""  # tickets that stay in one share
 
     @property
     def calls_made(self) -> int:

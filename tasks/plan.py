@@ -25,7 +25,7 @@ from cortex_distill.plan_sql import (
 )
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError, who_answers
-from tasks import check_judge, evaluate, fine_tune, generate, judge, split
+from tasks import check_judge, deduplicate, evaluate, fine_tune, generate, judge, split
 from tasks.plan_estimate import Estimate, Shares, differences, hide_tables, planned_shares, stand_ins
 from tasks.plan_generation import CALLS, TEACHER, look_at_generation
 from tasks.prepare import write_rows
@@ -89,7 +89,7 @@ def _go_on(run: Run, who: dict[str, str]) -> Known:
     )
     run.query(ledger.replies_sql(TEACHER))
     run.query(generate.insert_sql(run.id, CALLS, f"REPLIES_{TEACHER}"))
-    run.query(generate.mark_duplicates_sql(run.id))
+    deduplicate.mark_repeats(run)
     look = Look(judge.rating_ask(run, "judge", judge.prompts_sql(run)), who[run.config.models.judge])
     looked = look_at(run.session, JUDGE, [look]).get((0, ""), Looked(0, 0, 0, 0))
     if looked.free < looked.calls or run.config.review is not None:
@@ -99,8 +99,7 @@ def _go_on(run: Run, who: dict[str, str]) -> Known:
     thresholds = run.config.judge.thresholds
     run.query(judge.rate_sql(run.id, f"REPLIES_{JUDGE}", thresholds))
     run.query(judge.keep_sql(run.id, thresholds))
-    run.query(split.drop_sql(run.id))
-    run.query(split.split_sql(run.id, run.config.split))
+    split.divide(run)
     if not run.count("SELECT COUNT(*) FROM TICKETS WHERE split = 'train'"):
         return Known(tickets=True, kept=True)
     jobs = run.sql(

@@ -24,9 +24,11 @@ from cortex_distill.standings import earlier_runs
 from cortex_distill.summary import DISTILLED, Compared, Mistake, Sample, Spent, Stage, Summary
 from cortex_distill.verdicts import verdicts
 from tasks.check_judge import JudgeCheck
+from tasks.deduplicate import Deduplicated
 from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
 from tasks.judge import Judged
+from tasks.leaks import find_leaks
 from tasks.pairs import Answers, count_pairs
 from tasks.planned import planned_against
 from tasks.review import Reviewed
@@ -49,6 +51,7 @@ class Found(NamedTuple):
     answers: Sequence[Asked]
     scores: list[Score]
     reviewed: Reviewed | None = None
+    repeats: Deduplicated | None = None
 
 
 @task(name="report", **ON_CORTEX)
@@ -61,7 +64,7 @@ def report_run(run: Run, found: Found) -> Summary:
         engine=run.engine,
         categories=list(run.config.categories),
         holdout_about=holdout.about if holdout else "",
-        stages=funnel(found.generated, found.judged, found.shares, found.reviewed),
+        stages=funnel(found.generated, found.judged, found.shares, found.reviewed, found.repeats),
         calls=[
             found.generated.calls,
             found.judged.calls,
@@ -82,24 +85,33 @@ def report_run(run: Run, found: Found) -> Summary:
         earlier=earlier_runs(run.session, run.engine, run.config.name, run.id, EARLIER_SHOWN),
         constrained=list(run.config.evaluate.constrained),
         lost=[*found.generated.lost, *found.judged.lost, *lost_answers(run.query(lost_answers_sql(run.id)))],
+        leaks=find_leaks(run),
+        repeats=found.repeats.text if found.repeats else "",
+        together=found.shares.groups.text,
     )
     create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
     log("%s", summary.headline)
     return summary
 
 
-def funnel(generated: Generated, judged: Judged, shares: Shares, reviewed: Reviewed | None = None) -> list[Stage]:
+def funnel(
+    generated: Generated,
+    judged: Judged,
+    shares: Shares,
+    reviewed: Reviewed | None = None,
+    repeats: Deduplicated | None = None,
+) -> list[Stage]:
     """From the tickets that were asked for to those that were split, with what was lost on the way."""
     unreadable = f"{generated.unreadable} replies without a ticket" if generated.unreadable else ""
-    repeats = f"{generated.duplicates} repeat another ticket" if generated.duplicates else ""
+    unique = generated.written - (repeats.exact + repeats.near if repeats else 0)
     below = [f"{judged.below} below a threshold"] if judged.below else []
     below += [f"{judged.unreadable} ratings unreadable"] if judged.unreadable else []
-    leaked = f"{shares.in_holdout} also in the holdout" if shares.in_holdout else ""
+    leaked = f"{shares.in_holdout} also in the holdout, or nearly" if shares.in_holdout else ""
     split = shares.train + shares.validation + shares.test
     return [
         Stage("asked for", generated.asked, ""),
         Stage("written", generated.written, unreadable),
-        Stage("unique", generated.written - generated.duplicates, repeats),
+        Stage("unique", unique, repeats.text if repeats else ""),
         Stage("kept by the judge", judged.kept, ", ".join(below)),
         *([Stage("kept after review", reviewed.kept, reviewed.moved)] if reviewed and reviewed.moved else []),
         Stage("split", split, leaked),

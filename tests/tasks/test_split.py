@@ -8,7 +8,7 @@ import pytest
 from cortex_distill.errors import StepError
 from cortex_distill.upload import upload
 from tasks.prepare import prepare_tables
-from tasks.split import IN_HOLDOUT, split_tickets
+from tasks.split import split_tickets
 
 COLUMNS = ["run_id", "ticket_id", "category", "request"]
 
@@ -78,8 +78,10 @@ def test_what_the_holdout_has_is_never_trained_on(make_run, tmp_path):
     run = make_run({"holdout.file": "rows.csv"})
     filled(run)
     assert split_tickets.fn(run).in_holdout == 1
-    dropped = run.sql("SELECT ticket_id, kept, split FROM TICKETS WHERE dropped_because = ?", IN_HOLDOUT)
-    assert [tuple(row) for row in dropped] == [("Refund-3", False, None)]
+    dropped = run.sql("SELECT ticket_id, kept, split, dropped_because, similarity FROM TICKETS WHERE NOT kept")
+    assert [tuple(row) for row in dropped] == [
+        ("Refund-3", False, None, "leak: the same as holdout row 000002", 1.0)
+    ]
 
 
 def test_too_few_tickets_to_validate_on_is_an_error_that_says_what_to_do(make_run):
