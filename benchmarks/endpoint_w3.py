@@ -139,8 +139,8 @@ def run_steps(experiment: Path, home: Path) -> None:
     from cortex_distill.local.service import client, door
     from cortex_distill.run import Run
     from cortex_distill.session import open_session
-    from tasks.evaluate import base_arms, evaluate_arm
     from tasks.deduplicate import deduplicate_tickets
+    from tasks.evaluate import base_arms, evaluate_arm
     from tasks.generate import generate_tickets
     from tasks.judge import judge_tickets
     from tasks.prepare import prepare_tables

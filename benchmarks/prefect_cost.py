@@ -65,9 +65,9 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
     from cortex_distill.run import Run
     from cortex_distill.session import open_session
     from tasks.check_judge import check_judge
+    from tasks.deduplicate import deduplicate_tickets
     from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
     from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
-    from tasks.deduplicate import deduplicate_tickets
     from tasks.generate import generate_tickets
     from tasks.judge import judge_tickets
     from tasks.leaderboard import update_leaderboard

@@ -6,7 +6,8 @@ the number of times do not count. One changed word costs a text of n words 4 in 
 
 The join is exact (prefix filtering, Chaudhuri et al. 2006; Bayardo et al. 2007), not hashing with a chance to miss:
 two sets that share so much must share one of their rarest pairs, so only texts with a rare pair in common are compared.
-What is no rarer in a text than CROWD others is compared with its neighbours by length alone, and counted.
+Where more than CROWD texts share a rare pair, each is compared with its neighbours by length alone, and counted.
+Of a text longer than LONGEST only the beginning counts.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from cortex_distill.sql import Sql, identifier
 GAPS = AROUND + "?-/\\|&=+~^%$@…–—。、，！？；：「」『』（）"
 BAGS = 16  # counts by which pairs of texts are refused before their sets are looked at
 CROWD = 2000  # texts that may share a rare pair and still are all compared
+LONGEST = 10_000  # characters of a text that are read; the local engine's time grows with the square of a text
 ROUNDING = 1e-9  # a product like 0.6 · 5 is above 3; less than one in a million words
 
 
 def word_pairs(text: str) -> set[tuple[str, str]]:
     """The set that stands for a text; empty where it has no word."""
-    words = text.lower().translate(str.maketrans(GAPS, " " * len(GAPS))).split(" ")
+    words = text[:LONGEST].lower().translate(str.maketrans(GAPS, " " * len(GAPS))).split(" ")
     return set(pairwise(["", *filter(None, words)]))
 
 
@@ -54,7 +56,7 @@ def _pairs_sql(name: str, texts: Sql) -> Sql:
             COALESCE(LAG(word) OVER (PARTITION BY n ORDER BY place), '') || ' ' || word AS pair
         FROM (
             SELECT t.n, t.side, w.index AS place, w.value AS word FROM (
-                SELECT n, side, TRANSLATE(LOWER(request), ?, ?) AS said FROM ({texts.text})
+                SELECT n, side, TRANSLATE(LOWER(LEFT(request, {LONGEST})), ?, ?) AS said FROM ({texts.text})
             ) t, LATERAL SPLIT_TO_TABLE(t.said, ' ') w WHERE w.value <> '')""",
         (GAPS, " " * len(GAPS), *texts.binds),
     )

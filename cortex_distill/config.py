@@ -133,8 +133,10 @@ class ExperimentConfig(Strict):
             faults.append((("fine_tune", "rows"), what))
         generate = self.generate
         if self.split.by == "call" and self.source == "synthetic" and generate.per_category <= generate.per_call:
-            what = f"'call' needs two calls a category, to train on and to validate on; lower generate.per_call" \
+            what = (
+                f"'call' needs two calls a category, to train on and to validate on; lower generate.per_call"
                 f" below generate.per_category ({generate.per_category})"
+            )
             faults.append((("split", "by"), what))
         gate = self.promote.set if self.promote else ""
         if (gate == "holdout" and self.holdout is None) or (gate == "test" and not self.split.test):

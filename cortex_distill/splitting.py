@@ -89,9 +89,7 @@ def _cut(units: Sequence[Unit], asked: tuple[float, float, float]) -> list[str]:
     return shares
 
 
-def _train_on_all(
-    members: dict[str, list[tuple[str, Ticket]]], units: dict[str, Unit], shares: dict[str, str]
-) -> None:
+def _train_on_all(members: dict[str, list[tuple[str, Ticket]]], units: dict[str, Unit], shares: dict[str, str]) -> None:
     """A category whose tickets are all in groups elsewhere gets the first of these groups to train on."""
     holding: dict[str, set[Unit]] = defaultdict(set)
     for name, inside in members.items():

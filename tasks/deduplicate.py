@@ -47,8 +47,8 @@ class Deduplicated(NamedTuple):
 def deduplicate_tickets(run: Run) -> Deduplicated:
     """Mark and count. Safe to repeat, with more rounds or with the same: what stayed before stays."""
     mark_repeats(run)
-    found = run.sql(
-        f"""SELECT COUNT(*), COUNT_IF(STARTSWITH(t.dropped_because, ?)),
+    tickets, exact, near, in_another = run.sql(
+        """SELECT COUNT(*), COUNT_IF(STARTSWITH(t.dropped_because, ?)),
             COUNT(t.duplicate_of) - COUNT_IF(STARTSWITH(t.dropped_because, ?)),
             COUNT_IF(t.category <> f.category)
         FROM TICKETS t LEFT JOIN TICKETS f ON f.run_id = t.run_id AND f.ticket_id = t.duplicate_of
@@ -57,9 +57,8 @@ def deduplicate_tickets(run: Run) -> Deduplicated:
         EXACTLY,
         run.id,
     )[0]
-    near = run.config.deduplicate.near
-    crowded = run.count(f"SELECT COUNT(*) FROM {NAME}_CROWDED") if near else 0
-    deduplicated = Deduplicated(*map(int, found), crowded)
+    crowded = run.count(f"SELECT COUNT(*) FROM {NAME}_CROWDED") if run.config.deduplicate.near else 0
+    deduplicated = Deduplicated(int(tickets), int(exact), int(near), int(in_another), crowded)
     log("deduplicate: %d tickets; %s", deduplicated.tickets, deduplicated.text or "no repeats")
     return deduplicated
 
@@ -145,7 +144,8 @@ def mark_near_sql(run_id: str) -> Sql:
             LEFT JOIN {NAME}_FATE g ON g.n = p.a
             JOIN {NAME}_TICKETS o ON o.n = p.b JOIN {NAME}_TICKETS s ON s.n = p.a
             QUALIFY ROW_NUMBER() OVER (
-                PARTITION BY p.b ORDER BY IFF(g.n IS NULL OR COALESCE(g.stays, FALSE), 0, 1), p.similarity DESC, p.a) = 1
+                PARTITION BY p.b
+                ORDER BY IFF(g.n IS NULL OR COALESCE(g.stays, FALSE), 0, 1), p.similarity DESC, p.a) = 1
         ) twins WHERE TICKETS.run_id = ? AND TICKETS.ticket_id = twins.own_id""",
         (IN_ANOTHER, run_id),
     )

@@ -72,9 +72,9 @@ def generate_tickets(run: Run) -> Generated:
 
 
 def _count(run: Run, asked: Asked) -> Generated:
-    written, useful = run.sql(
-        "SELECT COUNT(*), COUNT(DISTINCT completion_key) FROM TICKETS WHERE run_id = ?", run.id
-    )[0]
+    written, useful = run.sql("SELECT COUNT(*), COUNT(DISTINCT completion_key) FROM TICKETS WHERE run_id = ?", run.id)[
+        0
+    ]
     if not written:
         error, reply = run.sql(f"SELECT MIN(error), MIN(reply) FROM {asked.replies}")[0]
         if reply is None and is_transient_text(str(error)):  # the model had no say

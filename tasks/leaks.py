@@ -20,7 +20,7 @@ TWIN = "holdout row "  # before the row's key
 
 
 def drop_holdout(run: Run) -> None:
-    """A request that is in the holdout is neither trained on nor chosen by. Before the split, so that shares are met."""
+    """What the holdout has is neither trained on nor chosen by. Before the split, so that shares are met."""
     if run.config.holdout is None:
         return
     for statement in holdout_sql(run.id, run.config.deduplicate.drop):

@@ -36,13 +36,13 @@ class Shares(NamedTuple):
 def split_tickets(run: Run) -> Shares:
     """Drop what the holdout has, then split. Safe to repeat. Raises StepError if a share that is asked for is empty."""
     groups = divide(run)
-    counted = run.sql(
+    train, validation, test, leaked = run.sql(
         """SELECT COUNT_IF(split = 'train'), COUNT_IF(split = 'validation'), COUNT_IF(split = 'test'),
             COUNT_IF(STARTSWITH(dropped_because, ?)) FROM TICKETS WHERE run_id = ?""",
         LEAK,
         run.id,
     )[0]
-    shares = Shares(*map(int, counted), groups)
+    shares = Shares(int(train), int(validation), int(test), int(leaked), groups)
     log("split: %d, %d, %d; %s", *shares[:3], groups.text or "no tickets that must stay together")
     need(
         f"split: {shares.train} tickets to train on and {shares.validation} to validate on"

@@ -8,9 +8,9 @@ from cortex_distill.errors import SetupError
 from cortex_distill.ledger import Ask, call_keys, keyed_sql
 from cortex_distill.session import Statements, execute, open_session, open_statements
 from cortex_distill.sql import Sql
+from tasks.deduplicate import deduplicate_tickets
 from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
-from tasks.deduplicate import deduplicate_tickets
 from tasks.generate import generate_tickets
 from tasks.judge import judge_tickets
 from tasks.plan import plan_run
