@@ -139,6 +139,7 @@ def run_steps(experiment: Path, home: Path) -> None:
     from cortex_distill.local.service import client, door
     from cortex_distill.run import Run
     from cortex_distill.session import open_session
+    from tasks.deduplicate import deduplicate_tickets
     from tasks.evaluate import base_arms, evaluate_arm
     from tasks.generate import generate_tickets
     from tasks.judge import judge_tickets
@@ -150,7 +151,9 @@ def run_steps(experiment: Path, home: Path) -> None:
     engine = client.ask(door.read(home), "status")["pid"]
     before, started = (_cpu(os.getpid()), _cpu(engine)), time.monotonic()
     prepare_tables.fn(run)
-    asked = [generate_tickets.fn(run).calls, judge_tickets.fn(run).calls]
+    asked = [generate_tickets.fn(run).calls]
+    deduplicate_tickets.fn(run)
+    asked.append(judge_tickets.fn(run).calls)
     split_tickets.fn(run)
     asked.append(evaluate_arm.fn(run, base_arms(run)[0]))
     seconds = time.monotonic() - started

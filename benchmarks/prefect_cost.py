@@ -65,6 +65,7 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
     from cortex_distill.run import Run
     from cortex_distill.session import open_session
     from tasks.check_judge import check_judge
+    from tasks.deduplicate import deduplicate_tickets
     from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
     from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
     from tasks.generate import generate_tickets
@@ -86,7 +87,8 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
         check_everything.fn(run)
         prepare_tables.fn(run)
         write_plan.fn(run)
-        generated, judged, checked = generate_tickets.fn(run), judge_tickets.fn(run), check_judge.fn(run)
+        generated, repeats = generate_tickets.fn(run), deduplicate_tickets.fn(run)
+        judged, checked = judge_tickets.fn(run), check_judge.fn(run)
         shares, job = split_tickets.fn(run), start_fine_tuning.fn(run)
         answers = [(arm, evaluate_arm.fn(run, arm)) for arm in base_arms(run)]
         record_results.fn(run, answers)
@@ -95,7 +97,7 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
         answers.append((arm, evaluate_arm.fn(run, arm)))
         scores = record_results.fn(run, answers)
         asked = [asked for _, asked in answers]
-        report_run.fn(run, Found(generated, judged, checked, shares, tuned, asked, scores, None))
+        report_run.fn(run, Found(generated, judged, checked, shares, tuned, asked, scores, None, repeats))
         update_leaderboard.fn(run)
         session.close()
         return time.perf_counter() - started

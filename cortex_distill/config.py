@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cortex_distill.config_fields import Label, MappingOrList, Model, Name, Strict, Text, Variant, is_none
+from cortex_distill.config_fields import Label, MappingOrList, Model, Name, Strict, Text, Variant, is_default, is_none
 from cortex_distill.config_rows import NONE_OF_THESE, Holdout, Labelling, Tickets
-from cortex_distill.config_tickets import NOTHING_WRITTEN, Generate, Judge, Review, Vote
+from cortex_distill.config_tickets import NOTHING_WRITTEN, Deduplicate, Generate, Judge, Review, Vote
 from cortex_distill.field_checks import Fault, alike, faulty
 from cortex_distill.prompts import suggestion
 
@@ -44,6 +44,11 @@ class Split(Strict):
     train: float = Field(gt=0, le=1, description="share that the student is trained on (above 0, at most 1)")
     validation: float = Field(gt=0, le=1, description="share that models are measured on (above 0, at most 1)")
     test: float = Field(default=0.0, ge=0, le=1, description="share that nothing is chosen by (0 to 1)")
+    by: Literal["ticket", "call"] = Field(
+        default="ticket",
+        exclude_if=lambda by: by == "ticket",
+        description="what stays whole: a ticket, or a call with all tickets that the teacher wrote in it",
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> "Split":
@@ -91,6 +96,11 @@ class ExperimentConfig(Strict):
         description="how the teacher writes tickets; needed unless source names real requests",
     )
     judge: Judge = Field(description="how tickets are rated and filtered")
+    deduplicate: Deduplicate = Field(
+        default=Deduplicate(),
+        exclude_if=is_default(Deduplicate()),
+        description="tickets that repeat or resemble each other",
+    )
     split: Split = Field(description="shares of the kept tickets")
     prompts: dict[Variant, Text] = Field(min_length=1, description="variants: name → template with {{ request }}")
     fine_tune: FineTune = Field(default=FineTune(), description="how the student is trained")
@@ -127,6 +137,13 @@ class ExperimentConfig(Strict):
         if self.fine_tune.rows != "tickets" and self.generate.examples is None:
             what = f"'{self.fine_tune.rows}' needs generate.examples; name a file there, or write tickets"
             faults.append((("fine_tune", "rows"), what))
+        generate = self.generate
+        if self.split.by == "call" and self.source == "synthetic" and generate.per_category <= generate.per_call:
+            what = (
+                f"'call' needs two calls a category, to train on and to validate on; lower generate.per_call"
+                f" below generate.per_category ({generate.per_category})"
+            )
+            faults.append((("split", "by"), what))
         gate = self.promote.set if self.promote else ""
         if (gate == "holdout" and self.holdout is None) or (gate == "test" and not self.split.test):
             source = "holdout" if gate == "holdout" else "split.test"

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cortex_distill.config_fields import Attribute, Bar, File, Model, Name, Strict, Text, is_default
 from cortex_distill.config_rows import NONE_OF_THESE
+from cortex_distill.field_checks import faulty
 
 
 class Examples(Strict):
@@ -67,6 +68,29 @@ class Vote(Strict):
     unreadable: Literal["keep", "drop"] = Field(
         default="keep", description="what becomes of a ticket whose vote names nothing on the list: keep or drop"
     )
+
+
+class Deduplicate(Strict):
+    """How alike two tickets may be: the share of word pairs that they have in common, from 0 to 1."""
+
+    drop: float = Field(
+        default=0.8, gt=0, le=1, description="tickets this alike are one: the later is dropped; 1: only exact repeats"
+    )
+    together: float = Field(
+        default=0.6, gt=0, le=1, description="tickets this alike stay in one share; at most drop (above 0, at most 1)"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Deduplicate":
+        if self.together > self.drop:
+            what = f"should be at most drop, {self.drop:g}, got {self.together:g}; lower it, or raise drop"
+            raise faulty([(("together",), what)])
+        return self
+
+    @property
+    def near(self) -> bool:
+        """Whether tickets that only resemble each other are looked for."""
+        return self.drop < 1
 
 
 class Review(Strict):

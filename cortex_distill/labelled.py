@@ -21,23 +21,20 @@ class Labelled(NamedTuple):
     abstained: int  # belong to no category, as the teacher says
     unreadable: int  # no reply, or one that names no category
     labelled: int
-    duplicates: int  # of those, repeats of another request
     same_id: int  # rows beyond the first with their key; they stay, as tickets of their own
     by_category: Sequence[tuple[str, int]] = ()  # labelled requests, repeats included, in the order of the file
     lost: Sequence[Lost] = ()  # replies that could not be used, by reason
 
     def stages(self) -> Iterator[Stage]:
-        """From the requests to the labelled ones that differ."""
+        """From the requests to the labelled ones."""
         unusable = [f"{self.empty} empty"] if self.empty else []
         unusable += [f"{self.too_long} too long"] if self.too_long else []
         none = [f"{self.abstained} belong to no category"] if self.abstained else []
         none += [f"{self.unreadable} without a readable label"] if self.unreadable else []
-        repeats = f"{self.duplicates} repeat another request" if self.duplicates else ""
         yield Stage("requests", self.requests, "")
         if unusable:
             yield Stage("usable", self.requests - self.empty - self.too_long, ", ".join(unusable))
         yield Stage("labelled", self.labelled, ", ".join(none))
-        yield Stage("unique", self.labelled - self.duplicates, repeats)
 
     def told(self, source: str) -> Requests:
         """For the report; `source` is the file or table."""

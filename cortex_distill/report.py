@@ -7,6 +7,7 @@ from cortex_distill.charts import Mark, dot_plot
 from cortex_distill.markup import artifact_key, breakable, escaped, table
 from cortex_distill.prompt_diff import prompts_markdown
 from cortex_distill.report_answers import confusions, mistakes
+from cortex_distill.report_leaks import leaks
 from cortex_distill.report_lost import lost_replies
 from cortex_distill.report_requests import requests
 from cortex_distill.report_tickets import spent, tickets
@@ -38,6 +39,7 @@ def markdown(summary: Summary) -> str:
         trust(summary),
         confusions(summary),
         mistakes(summary),
+        leaks(summary.leaks, summary.repeats, summary.together),
         lost_replies(summary.lost),
         spent(summary),
         f"## Prompts\n\n{prompts_markdown(summary.prompts, remarks)}",

@@ -10,6 +10,7 @@ from cortex_distill.ledger import Asked
 from cortex_distill.lost_replies import Lost
 from cortex_distill.planned import Against
 from cortex_distill.prices import credits
+from cortex_distill.report_leaks import Leaks
 from cortex_distill.report_requests import Requests
 from cortex_distill.scores import ROLES, SETS, Score
 from cortex_distill.standings import Standing
@@ -87,6 +88,9 @@ class Summary(NamedTuple):
     lost: Sequence[Lost] = ()  # replies that could not be used, by reason
     requests: Requests | None = None  # real ones that the teacher labelled; None where it wrote the tickets
     trust: Trust | None = None  # how far labels agree; None where a single judge is all there is
+    leaks: Leaks | None = None  # between what is learnt from and what is measured on
+    repeats: str = ""  # tickets that repeat another
+    together: str = ""  # tickets that stay in one share
 
     @property
     def calls_made(self) -> int:

@@ -19,6 +19,7 @@ from flows.naming import rename, result_name, run_name, tags_of, tried
 from flows.review import review_tickets
 from tasks.cancel import query_tag
 from tasks.check_judge import check_judge
+from tasks.deduplicate import deduplicate_tickets
 from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tasks.generate import generate_tickets
@@ -65,6 +66,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
 
         # Generate synthetic training data, or label real requests
         generated = generate_tickets(run) if run.config.is_synthetic else label_requests(run)
+        repeats = deduplicate_tickets(run)
 
         # Rate and filter it with an LLM as a judge
         judged = judge_tickets(run)
@@ -88,7 +90,7 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         # Record and report
         scores = record_results(run, answers)
         asked = [asked for _, asked in answers]
-        found = Found(generated, judged, checked, shares, tuned, asked, scores, reviewed, prepared, voted)
+        found = Found(generated, judged, checked, shares, tuned, asked, scores, reviewed, prepared, voted, repeats)
         summary = report_run(run, found)
         update_leaderboard(run)
         rename(result_name(summary, tried(flow_run.parameters)))

@@ -2,7 +2,7 @@
 
 Source: quickstart, "Generate Synthetic Training Data".
 In:   the experiment file (categories, prompt, examples, vary)
-Out:  TICKETS (the rows of this run), one per ticket that could be read; exact repeats marked with their twin
+Out:  TICKETS (the rows of this run), one per ticket that could be read
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cortex_distill.ledger import Ask, Asked
 from cortex_distill.load import Experiment
 from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_tickets_sql
 from cortex_distill.prompts import render
-from cortex_distill.replies import normal_sql, object_schema, objects_sql, text_sql
+from cortex_distill.replies import object_schema, objects_sql, text_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.transient import is_transient_text
@@ -41,7 +41,6 @@ class Generated(NamedTuple):
     calls: Asked
     unreadable: int  # replies without a single ticket in them
     written: int  # tickets read from the replies
-    duplicates: int  # of those, repeats of another request
     lost: Sequence[Lost] = ()  # replies with less tickets than they name, by reason
 
 
@@ -57,7 +56,7 @@ class GenerationCall(NamedTuple):
 
 @task(name="generate", **ON_CORTEX)
 def generate_tickets(run: Run) -> Generated:
-    """Ask, read, mark the repeats. Safe to repeat. Raises StepError if no reply held a ticket."""
+    """Ask and read. Safe to repeat. Raises StepError if no reply held a ticket."""
     plan = f"CALLS_{run.id.replace('-', '')[:12]}"
     run.sql(
         f"""CREATE OR REPLACE TEMPORARY TABLE {plan}
@@ -69,15 +68,13 @@ def generate_tickets(run: Run) -> Generated:
     run.sql("DELETE FROM TICKETS WHERE run_id = ?", run.id)
     insert = insert_sql(run.id, plan, asked.replies)
     run.sql(insert.text, *insert.binds)
-    mark = mark_duplicates_sql(run.id)
-    run.sql(mark.text, *mark.binds)
     return _count(run, asked)
 
 
 def _count(run: Run, asked: Asked) -> Generated:
-    written, duplicates, useful = run.sql(
-        "SELECT COUNT(*), COUNT(duplicate_of), COUNT(DISTINCT completion_key) FROM TICKETS WHERE run_id = ?", run.id
-    )[0]
+    written, useful = run.sql("SELECT COUNT(*), COUNT(DISTINCT completion_key) FROM TICKETS WHERE run_id = ?", run.id)[
+        0
+    ]
     if not written:
         error, reply = run.sql(f"SELECT MIN(error), MIN(reply) FROM {asked.replies}")[0]
         if reply is None and is_transient_text(str(error)):  # the model had no say
@@ -92,7 +89,7 @@ def _count(run: Run, asked: Asked) -> Generated:
         "generate.prompt must ask for JSON with scenario and request",
     )
     wanted = run.config.generate.per_category * len(run.config.categories)
-    return Generated(wanted, asked, asked.rows - int(useful), int(written), int(duplicates), lost)
+    return Generated(wanted, asked, asked.rows - int(useful), int(written), lost)
 
 
 def generation_ask(experiment: Experiment, plan: str) -> Ask:
@@ -150,20 +147,4 @@ def insert_sql(run_id: str, plan: str, replies: str) -> Sql:
             {text_sql("request", "o.entry")}, PARSE_JSON(p.attributes), o.completion_key
         FROM {plan} p JOIN ({tickets.text}) o ON o.row_key = p.row_key""",
         (run_id, *tickets.binds),
-    )
-
-
-def mark_duplicates_sql(run_id: str) -> Sql:
-    """Of requests that differ in nothing but case, blanks and punctuation at the ends, the first stays."""
-    request = normal_sql("request")
-    return Sql(
-        f"""UPDATE TICKETS SET duplicate_of = twins.first_id, dropped_because = 'generate: repeats another ticket',
-            kept = FALSE
-        FROM (
-            SELECT ticket_id AS own_id,
-                FIRST_VALUE(ticket_id) OVER (PARTITION BY {request.text} ORDER BY ticket_id) AS first_id
-            FROM TICKETS WHERE run_id = ?
-        ) twins
-        WHERE TICKETS.run_id = ? AND TICKETS.ticket_id = twins.own_id AND twins.first_id <> twins.own_id""",
-        (*request.binds, run_id, run_id),
     )

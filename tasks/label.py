@@ -2,7 +2,7 @@
 
 Source: the notebook that the quickstart links labels a table of support tickets so; abstaining is ours.
 In:   `source:` (tasks/source.py)
-Out:  TICKETS (the rows of this run): category, completion_key; dropped ones with the reason, repeats with their twin
+Out:  TICKETS (the rows of this run): category, completion_key; dropped ones with the reason
 
 Requests that differ in nothing but case, blanks and punctuation at the ends are asked once, and share the label.
 The model sees the request and nothing else of its row.
@@ -28,17 +28,15 @@ ABSTAINED = f"label: {NONE_OF_THESE}"
 FAILED = "label: the call failed"
 SILENT = "label: the reply was empty"
 OFF_LIST = "label: the reply names no category"
-REPEATED = "deduplicate: repeats another request"
 
 
 @task(name="label", **ON_CORTEX)
 def label_requests(run: Run) -> Labelled:
-    """Read, ask, label, mark the repeats. Safe to repeat. Raises StepError if no request got a label."""
+    """Read, ask, label. Safe to repeat. Raises StepError if no request got a label."""
     write_requests(run)
     with progress("label") as report:
         asked = run.ask(labelling_ask(run), report)
     run.query(label_sql(run.id, asked.replies))
-    run.query(mark_repeats_sql(run.id))
     return _count(run, asked)
 
 
@@ -108,25 +106,15 @@ def label_sql(run_id: str, replies: str) -> Sql:
     )
 
 
-def mark_repeats_sql(run_id: str) -> Sql:
-    """Of requests that were asked once, one stays."""
-    twins = _twins_sql(run_id)
-    return Sql(
-        f"""UPDATE TICKETS SET duplicate_of = w.first_id, dropped_because = ?, kept = FALSE FROM ({twins.text}) w
-        WHERE TICKETS.run_id = ? AND TICKETS.ticket_id = w.own_id AND w.first_id <> w.own_id""",
-        (REPEATED, *twins.binds, run_id),
-    )
-
-
 def _count(run: Run, asked: Asked) -> Labelled:
     counted = run.sql(
         """SELECT COUNT(*), COUNT_IF(dropped_because = ?), COUNT_IF(STARTSWITH(dropped_because, ?)),
-            COUNT_IF(dropped_because = ?), COUNT_IF(dropped_because IN (?, ?, ?)), COUNT(category), COUNT(duplicate_of),
+            COUNT_IF(dropped_because = ?), COUNT_IF(dropped_because IN (?, ?, ?)), COUNT(category),
             COUNT(source_key) - COUNT(DISTINCT source_key)
         FROM TICKETS WHERE run_id = ?""",
         *(EMPTY, TOO_LONG, ABSTAINED, FAILED, SILENT, OFF_LIST, run.id),
     )[0]
-    requests, empty, too_long, abstained, unreadable, labelled, duplicates, same_id = map(int, counted)
+    requests, empty, too_long, abstained, unreadable, labelled, same_id = map(int, counted)
     lost = lost_in("label", asked.model, run.query(by_reason_sql(unread_labels_sql(asked.replies, run.id))))
     if not labelled and asked.rows and all(is_transient_text(one.example) for one in lost) and lost:
         raise StepError(f"label: none of {asked.rows} calls of {asked.model} was answered: {lost[0].example}")
@@ -144,7 +132,7 @@ def _count(run: Run, asked: Asked) -> Labelled:
         run.id,
     )
     return Labelled(
-        *(requests, asked, empty, too_long, abstained, unreadable, labelled, duplicates, same_id),
+        *(requests, asked, empty, too_long, abstained, unreadable, labelled, same_id),
         by_category=[(category, int(count)) for category, count in by_category],
         lost=lost,
     )

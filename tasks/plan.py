@@ -23,7 +23,7 @@ from cortex_distill.plan_sql import (
 )
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError, who_answers
-from tasks import check_judge, evaluate, fine_tune, judge, split, vote
+from tasks import check_judge, deduplicate, evaluate, fine_tune, judge, split, vote
 from tasks.plan_answers import is_rated, is_voted_on, judge_looks
 from tasks.plan_estimate import Estimate, Shares, differences, hide_tables, planned_shares, stand_ins
 from tasks.plan_generation import Generation, look_at_generation
@@ -83,10 +83,10 @@ def plan_run(run: Run) -> Plan:
 def _go_on(run: Run, who: dict[str, str], first: Generation | Labelling) -> Known:
     """Read the answers that are there, as the steps do, as long as none is missing."""
     first.write_tickets(run)
+    deduplicate.mark_repeats(run)
     if run.config.review is not None or not is_rated(run, who) or not is_voted_on(run, who):
         return Known(tickets=True)
-    run.query(split.drop_sql(run.id))
-    run.query(split.split_sql(run.id, run.config.split))
+    split.divide(run)
     if not run.count("SELECT COUNT(*) FROM TICKETS WHERE split = 'train'"):
         return Known(tickets=True, kept=True)
     jobs = run.sql(

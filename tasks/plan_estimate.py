@@ -10,13 +10,13 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import combinations, islice
-from math import floor
 from typing import NamedTuple
 
 from cortex_distill.ledger import Ask
 from cortex_distill.plan import DISCORDANT, Difference
 from cortex_distill.plan_sql import Counted
 from cortex_distill.run import Run
+from cortex_distill.splitting import cuts
 from cortex_distill.sql import Sql
 from cortex_distill.tables import TABLES
 from cortex_distill.upload import upload
@@ -109,18 +109,17 @@ def _insert(run: Run, source: str, scenario: str) -> int:
 
 
 def planned_shares(run: Run, known: bool, kept: bool, tickets: int) -> Shares:
-    """As the split step cuts: by category, rounded down, at least one to train on. `tickets`: asked for, in all."""
+    """As the split step cuts, if no tickets must stay together. `tickets`: asked for, in all."""
     each, rest = divmod(tickets, len(run.config.categories))
     asked = [each + (place < rest) for place in range(len(run.config.categories))]
     if known:
         condition = "kept" if kept else "duplicate_of IS NULL AND category IS NOT NULL"
         asked = [int(n) for (n,) in run.sql(f"SELECT COUNT(*) FROM TICKETS WHERE {condition} GROUP BY category")]
     split = run.config.split
-    train = [max(1, floor(n * (split.train + 1e-9))) for n in asked]
-    until = [floor(n * (split.train + split.validation + 1e-9)) for n in asked]
-    validation = sum(max(0, end - start) for start, end in zip(train, until, strict=True))
+    cut = [cuts(n, split.train, split.validation, split.test) for n in asked]
+    train, until = (sum(numbers) for numbers in zip(*cut, strict=True)) if cut else (0, 0)
     unique = run.count("SELECT COUNT(*) FROM TICKETS WHERE duplicate_of IS NULL AND category IS NOT NULL")
-    return Shares(unique if known else tickets, sum(train), validation, max(0, sum(asked) - sum(train) - validation))
+    return Shares(unique if known else tickets, train, until - train, sum(asked) - until)
 
 
 class Estimate:

@@ -61,7 +61,6 @@ class Generation(NamedTuple):
         )
         run.query(ledger.replies_sql(TEACHER))
         run.query(generate.insert_sql(run.id, CALLS, f"REPLIES_{TEACHER}"))
-        run.query(generate.mark_duplicates_sql(run.id))
 
 
 def look_at_generation(run: Run, who: str) -> Generation:

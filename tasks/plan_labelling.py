@@ -54,7 +54,6 @@ class Labelling(NamedTuple):
         run.query(ledger.asked_sql(LABEL, self.look.ask, self.look.who))
         run.query(ledger.replies_sql(LABEL))
         run.query(label.label_sql(run.id, f"REPLIES_{LABEL}"))
-        run.query(label.mark_repeats_sql(run.id))
 
     def stand_in(self, run: Run) -> str:
         """Some of the requests for all of them, under one category after the other; what they are, in words."""

@@ -26,9 +26,11 @@ from cortex_distill.summary import DISTILLED, Compared, Mistake, Sample, Spent, 
 from cortex_distill.verdicts import verdicts
 from tasks.agreement import trust_in_labels
 from tasks.check_judge import JudgeCheck
+from tasks.deduplicate import Deduplicated
 from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
 from tasks.judge import Judged
+from tasks.leaks import find_leaks
 from tasks.pairs import Answers, count_pairs
 from tasks.planned import planned_against
 from tasks.prepare import Prepared
@@ -56,6 +58,7 @@ class Found(NamedTuple):
     reviewed: Reviewed | None = None
     prepared: Prepared | None = None
     voted: Voted | None = None
+    repeats: Deduplicated | None = None
 
 
 @task(name="report", **ON_CORTEX)
@@ -69,7 +72,7 @@ def report_run(run: Run, found: Found) -> Summary:
         engine=run.engine,
         categories=list(run.config.categories),
         holdout_about=holdout.told(found.prepared.left_out if found.prepared else 0) if holdout else "",
-        stages=funnel(found.generated, found.judged, found.shares, found.reviewed, found.voted),
+        stages=funnel(found.generated, found.judged, found.shares, found.reviewed, found.voted, found.repeats),
         calls=[
             found.generated.calls,
             found.judged.calls,
@@ -94,6 +97,9 @@ def report_run(run: Run, found: Found) -> Summary:
         requests=labelled.told(str(source_of(run).file or source_of(run).table)) if labelled else None,
         lost=[*_lost(found), *lost_answers(run.query(lost_answers_sql(run.id)))],
         trust=trust_in_labels(run, found.voted, found.reviewed is not None),
+        leaks=find_leaks(run),
+        repeats=found.repeats.text if found.repeats else "",
+        together=found.shares.groups.text,
     )
     create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
     log("%s", summary.headline)
@@ -110,14 +116,16 @@ def funnel(
     shares: Shares,
     reviewed: Reviewed | None = None,
     voted: Voted | None = None,
+    repeats: Deduplicated | None = None,
 ) -> list[Stage]:
     """From the tickets that were asked for to those that were split, with what was lost on the way."""
     below = [f"{judged.below} below a threshold"] if judged.below else []
     below += [f"{judged.unreadable} ratings unreadable"] if judged.unreadable else []
-    leaked = f"{shares.in_holdout} also in the holdout" if shares.in_holdout else ""
+    leaked = f"{shares.in_holdout} also in the holdout, or nearly" if shares.in_holdout else ""
     split = shares.train + shares.validation + shares.test
     return [
         *(generated.stages() if isinstance(generated, Labelled) else _written(generated)),
+        *([Stage("unique", repeats.tickets - repeats.exact - repeats.near, repeats.text)] if repeats else []),
         Stage("kept by the judge", judged.kept, ", ".join(below)),
         *([Stage("agreed by the vote", voted.kept, voted.lost_words)] if voted else []),
         *([Stage("kept after review", reviewed.kept, reviewed.moved)] if reviewed and reviewed.moved else []),
@@ -130,10 +138,8 @@ def funnel(
 
 def _written(generated: Generated) -> Iterator[Stage]:
     unreadable = f"{generated.unreadable} replies without a ticket" if generated.unreadable else ""
-    repeats = f"{generated.duplicates} repeat another ticket" if generated.duplicates else ""
     yield Stage("asked for", generated.asked, "")
     yield Stage("written", generated.written, unreadable)
-    yield Stage("unique", generated.written - generated.duplicates, repeats)
 
 
 def training(run: Run, found: Found) -> str:

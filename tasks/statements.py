@@ -12,7 +12,21 @@ from cortex_distill import ledger
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.tables import TABLES, complete_sql
-from tasks import check_judge, evaluate, fine_tune, generate, judge, label, prepare, source, split, vote
+from tasks import (
+    check_judge,
+    deduplicate,
+    evaluate,
+    fine_tune,
+    generate,
+    judge,
+    label,
+    leaks,
+    prepare,
+    source,
+    split,
+    together,
+    vote,
+)
 from tasks.record import merge_sql
 
 SHOWN = 300  # characters of a bind
@@ -56,7 +70,6 @@ def _tickets(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
     if config.is_synthetic:
         yield "generate", generate.generation_ask(run.experiment, "CALLS")
         yield "generate: read the tickets", generate.insert_sql(run.id, "CALLS", "REPLIES_GENERATE")
-        yield "generate: mark repeats", generate.mark_duplicates_sql(run.id)
     else:
         requests = source.source_of(run)
         if requests.table is not None:
@@ -64,13 +77,40 @@ def _tickets(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
         yield "label: a ticket for each request", source.insert_sql(run.id, "REQUESTS", requests)
         yield "label", label.labelling_ask(run)
         yield "label: read the labels", label.label_sql(run.id, "REPLIES_LABEL")
-        yield "label: mark repeats", label.mark_repeats_sql(run.id)
+    yield from _repeats(run)
     yield from _judged(run)
     if config.holdout is not None and config.judge.check:
         yield "check the judge", judge.rating_ask(run, "check", check_judge.prompts_sql(run))
         yield "check the judge: count", check_judge.count_sql("REPLIES_CHECK", thresholds)
-    yield "split: drop what the holdout has", split.drop_sql(run.id)
-    yield "split", split.split_sql(run.id, config.split)
+    yield from _shares(run)
+
+
+def _repeats(run: Run) -> Iterator[tuple[str, Sql]]:
+    config = run.config.deduplicate
+    yield "deduplicate: mark exact repeats", deduplicate.mark_exact_sql(run.id)
+    if config.near:
+        for place, statement in enumerate(deduplicate.near_sql(run.id, config.drop), start=1):
+            yield f"deduplicate: find near repeats {place}", statement
+        yield "deduplicate: decide who stays; again until all are decided", deduplicate.decide_sql()
+        yield "deduplicate: mark near repeats", deduplicate.mark_near_sql(run.id)
+
+
+def _shares(run: Run) -> Iterator[tuple[str, Sql]]:
+    config = run.config.deduplicate
+    if run.config.holdout is not None:
+        for place, statement in enumerate(leaks.holdout_sql(run.id, config.drop), start=1):
+            yield f"split: drop what the holdout has {place}", statement
+    near = config.near and config.together < config.drop
+    for place, statement in enumerate(together.texts_sql(run.id, config.together if near else None), start=1):
+        yield f"split: find what resembles each other {place}", statement
+    for place, statement in enumerate(together.links_sql(run.config.split.by == "call", config.together), start=1):
+        yield f"split: link {place}", statement
+    yield "split: group; again until nothing changes", together.label_sql()
+    yield "split: name the groups", together.write_sql(run.id)
+    for place, statement in enumerate(split.split_sql(run.id, run.config.split), start=1):
+        yield f"split {place}", statement
+    for place, statement in enumerate(leaks.across_sql(run.id, config.drop), start=1):
+        yield f"split: shares against each other {place}", statement
 
 
 def _judged(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_distill.errors import ConfigError, StepError
+from tasks.deduplicate import deduplicate_tickets
 from tasks.judge import judge_tickets
 from tasks.label import label_requests
 from tasks.prepare import prepare_tables
@@ -78,7 +79,7 @@ def test_requests_keep_their_key_and_get_a_label(label):
 def test_each_row_is_counted_where_it_was_lost(label):
     run, labelled = label()
     assert (labelled.requests, labelled.empty, labelled.too_long, labelled.same_id) == (9, 1, 1, 1)
-    assert (labelled.abstained, labelled.unreadable, labelled.labelled, labelled.duplicates) == (1, 0, 6, 1)
+    assert (labelled.abstained, labelled.unreadable, labelled.labelled) == (1, 0, 6)
     assert {key: why for key, _, why in tickets(run) if why and key in {"A5", "A6", "A9"}} == {
         "A5": "label: none of these",
         "A6": "label: the request is empty",
@@ -89,6 +90,7 @@ def test_each_row_is_counted_where_it_was_lost(label):
 def test_repeats_are_asked_once_and_share_the_label(label):
     run, labelled = label()
     assert labelled.calls.rows == 6
+    deduplicate_tickets.fn(run)
     rows = tickets(run, "category, completion_key, duplicate_of IS NULL, source_key")
     first, second = [row for row in rows if row[3] in {"A1", "A4"}]
     assert first[:2] == second[:2]
@@ -166,8 +168,10 @@ def test_a_column_that_is_not_there_is_told_with_those_that_are(label):
 
 def test_the_judge_rates_labelled_requests_and_no_others(label):
     run, labelled = label()
+    repeats = deduplicate_tickets.fn(run)
     judged = judge_tickets.fn(run)
-    assert judged.calls.rows == labelled.labelled - labelled.duplicates
+    assert (repeats.tickets, repeats.exact) == (labelled.labelled, 1)
+    assert judged.calls.rows == labelled.labelled - repeats.exact - repeats.near
     assert run.count("SELECT COUNT(*) FROM TICKETS WHERE kept AND category IS NULL") == 0
 
 

@@ -8,6 +8,7 @@ from cortex_distill.errors import SetupError
 from cortex_distill.ledger import Ask, call_keys, keyed_sql
 from cortex_distill.session import Statements, execute, open_session, open_statements
 from cortex_distill.sql import Sql
+from tasks.deduplicate import deduplicate_tickets
 from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tasks.generate import generate_tickets
@@ -47,7 +48,7 @@ def do(make_run):
     def one(changes=None):
         run = make_run(changes)
         prepare_tables.fn(run)
-        for step in (generate_tickets, judge_tickets, split_tickets):
+        for step in (generate_tickets, deduplicate_tickets, judge_tickets, split_tickets):
             step.fn(run)
         job = start_fine_tuning.fn(run)
         for arm in base_arms(run):

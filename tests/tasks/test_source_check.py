@@ -10,6 +10,7 @@ from cortex_distill.funnel import funnel_words
 from cortex_distill.markup import escaped
 from cortex_distill.report_requests import requests
 from cortex_distill.training_size import size_findings
+from tasks.deduplicate import deduplicate_tickets
 from tasks.judge import judge_tickets
 from tasks.label import label_requests
 from tasks.longest_prompts import longest_prompts
@@ -96,10 +97,11 @@ def test_a_plan_counts_labelling_and_what_follows_before_and_after_it(make_run, 
     assert first["judge"].calls == 36  # at most
     run = make_run(REAL, connect())
     prepare_tables.fn(run)
-    labelled = label_requests.fn(run)
+    label_requests.fn(run)
+    repeats = deduplicate_tickets.fn(run)
     after = {part.step: part for part in plan_run(make_run(REAL, connect())).parts}
     assert (after["label"].calls, after["label"].free) == (36, 36)
-    assert after["judge"].calls == labelled.labelled - labelled.duplicates
+    assert after["judge"].calls == repeats.tickets - repeats.exact - repeats.near
     judge_tickets.fn(run)
     done = {part.step: part for part in plan_run(make_run(REAL, connect())).parts}
     assert done["judge"].free == done["judge"].calls
