@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import click
@@ -36,12 +36,15 @@ if str(ROOT) not in sys.path:
 from cortex_distill.load import load_experiment  # noqa: E402
 from cortex_distill.metrics import figure, wilson_interval  # noqa: E402
 from cortex_distill.run import Run  # noqa: E402
-from cortex_distill.session import Session, open_session  # noqa: E402
+from cortex_distill.session import open_session  # noqa: E402
 from cortex_distill.upload import upload  # noqa: E402
 from tasks.deduplicate import deduplicate_tickets  # noqa: E402
 from tasks.leaks import drop_holdout  # noqa: E402
 from tasks.prepare import prepare_tables  # noqa: E402
 from tasks.together import group_tickets  # noqa: E402
+
+if TYPE_CHECKING:
+    from cortex_distill.session import Session
 
 Labelled = tuple[str, str]  # category, request
 Change = Callable[[random.Random, str], str]
@@ -143,7 +146,7 @@ def leaks(session: Session, tickets: Sequence[Labelled], kinds: Sequence[str]) -
         yield Line("leak", kind, len(held), len(marked), right)
 
 
-PLANTS: Mapping[str, Callable[[Session, Sequence[Labelled], Sequence[str]], Iterator[Line]]] = {
+PLANTS: Mapping[str, Callable[..., Iterator[Line]]] = {  # session, tickets, kinds
     "repeats": repeats,
     "leaks": leaks,
 }
