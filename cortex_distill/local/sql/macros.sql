@@ -170,9 +170,11 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_flatten(input, path, is_outer, is_de
                   ELSE [] END AS _sf_found
               FROM (SELECT _fs_global.main._sf_at(to_json(input), path) AS _sf_j)));
 
+-- One unnest: beside a second one DuckDB copies the list for each of its entries.
 CREATE OR REPLACE MACRO _fs_global.main._sf_split_to_table(x, delimiter) AS TABLE
-    SELECT 1::BIGINT AS SEQ, generate_subscripts(_sf_parts, 1)::BIGINT AS INDEX, unnest(_sf_parts) AS VALUE
-    FROM (SELECT string_split(x, delimiter) AS _sf_parts);
+    SELECT 1::BIGINT AS SEQ, _sf_e.i AS INDEX, _sf_e.v AS VALUE
+    FROM (SELECT unnest(list_transform(string_split(x, delimiter),
+                                       lambda v, i: struct_pack(i := i::BIGINT, v := v))) AS _sf_e);
 
 -- What AI functions return with return_error_details; the lambda sees its argument once. Source: docs: bcr-2184.
 CREATE OR REPLACE MACRO _fs_global.main._sf_ai_null_if_error(cell) AS
