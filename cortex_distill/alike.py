@@ -21,7 +21,7 @@ from cortex_distill.sql import Sql, identifier
 GAPS = AROUND + "?-/\\|&=+~^%$@…–—。、，！？；：「」『』（）"
 BAGS = 16  # counts by which pairs of texts are refused before their sets are looked at
 CROWD = 2000  # texts that may share a rare pair and still are all compared
-LONGEST = 10_000  # characters of a text that are read; the local engine's time grows with the square of a text
+LONGEST = 10_000  # characters of a text that are read, some 1,500 words: a bound on what a single text can cost
 ROUNDING = 1e-9  # a product like 0.6 · 5 is above 3; less than one in a million words
 
 
