@@ -150,10 +150,9 @@ class ExperimentConfig(Strict):
             what = f"there is no {gate} set; add {source}, or write validation"
             faults.append((("promote", "set"), what))
         faults += self._judges()
-        if self.vote is not None and self.vote.abstain:
-            taken = next((label for label in self.categories if label.casefold() == NONE_OF_THESE), None)
-            what = f"'{taken}' is a category, too; write false, and the vote can answer that category"
-            faults += [(("vote", "abstain"), what)] if taken else []
+        if self.vote and self.vote.abstain and len(self.categories) in alike([*self.categories, NONE_OF_THESE]):
+            what = f"'{NONE_OF_THESE}' is a category, too; write false, and the vote can answer that category"
+            faults.append((("vote", "abstain"), what))
         if faults:
             raise faulty(faults)
         return self

@@ -136,12 +136,13 @@ def _doubts(run: Run) -> Iterator[Finding]:
 def _dependent(run: Run) -> Iterator[Finding]:
     """Further judges and votes that are worth less than they cost: one model's second opinion is its first."""
     config = run.config
+    own = f"its own {'tickets' if config.is_synthetic else 'labels'} (models.teacher)"
     for place, model in enumerate(config.judge.also):
         if model == config.models.teacher:
-            what = f"'{model}' judges its own tickets (models.teacher); another model would be a better judge"
+            what = f"'{model}' judges {own}; another model would be a better judge"
             yield Finding(f"judge.also.{place}", what, stops=False)
     if config.vote is not None and config.vote.model == config.models.teacher:
-        what = f"'{config.vote.model}' votes on its own tickets (models.teacher): it repeats its own mistakes"
+        what = f"'{config.vote.model}' votes on {own}: it repeats its own mistakes"
         yield Finding("vote.model", f"{what}; another model would be a better voter", stops=False)
     elif config.vote is not None and config.vote.model in config.judges:
         what = f"'{config.vote.model}' is a judge, too: what it misses as one it may miss again"

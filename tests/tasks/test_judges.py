@@ -5,9 +5,11 @@ from itertools import product
 import pytest
 
 from cortex_distill.errors import ConfigError
+from cortex_distill.ledger import Asked
 from cortex_distill.load import load_experiment
+from cortex_distill.lost_replies import Lost
 from cortex_distill.upload import upload
-from tasks.judge import judge_tickets, settle_sql
+from tasks.judge import Judged, all_judged, judge_tickets, settle_sql
 from tasks.prepare import prepare_tables
 
 GOOD, BAD = '{"realistic": 4, "valid": 4}', '{"realistic": 5, "valid": 2}'
@@ -127,3 +129,21 @@ def test_one_judge_leaves_no_row_in_ratings(make_run):
 def test_a_judge_named_twice_is_refused(write, also):
     with pytest.raises(ConfigError, match=rf"judge.also.{len(also) - 1}: '{also[-1]}' judges already"):
         load_experiment(write({"judge.also": also}))
+
+
+def test_over_the_rounds_each_judge_keeps_its_own_lost_replies():
+    rounds = [
+        Judged(asked(FIRST), 1, 0, 3, [lost(FIRST)], [asked(SECOND)]),
+        Judged(asked(FIRST), 2, 0, 2, [lost(FIRST), lost(SECOND)], [asked(SECOND)]),
+    ]
+    judged = all_judged(rounds)
+    assert [(one.model, one.replies, one.of) for one in judged.lost] == [(FIRST, 2, 8), (SECOND, 1, 8)]
+    assert [(one.model, one.rows) for one in judged.further] == [(SECOND, 8)]
+
+
+def asked(model):
+    return Asked("judge", model, 4, 4, 0, 1, 1, 1.0, "REPLIES_x")
+
+
+def lost(model):
+    return Lost("judge", model, "", "empty", 1, 4, "")

@@ -137,7 +137,7 @@ def test_a_prompt_without_the_categories_or_without_the_way_to_abstain_is_refuse
         load_experiment(write({"vote": VOTE | {"prompt": "{{ request }}"}}))
     with pytest.raises(ConfigError, match=r"vote.prompt: never uses none_of_these"):
         load_experiment(write({"vote": VOTE | {"abstain": True}}))
-    with pytest.raises(ConfigError, match=r"vote.abstain: 'None of these' is a category, too"):
+    with pytest.raises(ConfigError, match=r"vote.abstain: 'none of these' is a category, too"):
         load_experiment(write({"vote": VOTE | {"abstain": True}, "categories": ["None of these", "Refund"]}))
 
 
