@@ -43,17 +43,18 @@ def test_a_first_plan_has_each_judge_and_the_vote_for_every_ticket_at_most(make_
 
 
 def test_answers_that_are_there_are_planned_as_free_and_tell_which_tickets_are_left(make_run, connect):
-    run = make_run(TRUST)
+    once = {**TRUST, "generate.rounds": 1}
+    run = make_run(once)
     prepare_tables.fn(run)
     generate_tickets.fn(run)
     judged = judge_tickets.fn(run)
     voted = vote_on_tickets.fn(run)
-    plan = plan_run(make_run(TRUST, connect()))
+    plan = plan_run(make_run(once, connect()))
     assert of(plan, "judge") == {FIRST: (judged.calls.rows,) * 2, SECOND: (judged.calls.rows,) * 2}
     assert of(plan, "vote") == {VOTER: (voted.calls.rows,) * 2}
     assert voted.calls.rows == judged.kept  # nobody pays for a vote on a ticket that the judge dropped
     assert plan.training.basis.startswith("rows are known")
-    changed = plan_run(make_run(voting(prompt=f"Sort it.\n{PROMPT}"), connect()))
+    changed = plan_run(make_run({**voting(prompt=f"Sort it.\n{PROMPT}"), "generate.rounds": 1}, connect()))
     assert (of(changed, "judge"), of(changed, "vote")) == (of(plan, "judge"), {VOTER: (judged.calls.rows, 0)})
 
 
