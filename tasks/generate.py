@@ -19,6 +19,7 @@ from cortex_distill.ledger import Ask, Asked
 from cortex_distill.load import Experiment
 from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_tickets_sql
 from cortex_distill.prompts import render
+from cortex_distill.refine_calls import refine_calls, wanted_tickets
 from cortex_distill.replies import object_schema, objects_sql, text_sql
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
@@ -88,7 +89,7 @@ def _count(run: Run, asked: Asked) -> Generated:
         lost,
         "generate.prompt must ask for JSON with scenario and request",
     )
-    wanted = run.config.generate.per_category * len(run.config.categories)
+    wanted = sum(wanted_tickets(run.config).values())
     return Generated(wanted, asked, asked.rows - int(useful), int(written), lost)
 
 
@@ -130,6 +131,7 @@ def generation_calls(experiment: Experiment) -> Iterator[GenerationCall]:
                 }
                 last, prompt, varied = differs, render(config.prompt, values), json.dumps(attributes)
             yield GenerationCall(f"{position}-{number}", category, number, varied, prompt)
+    yield from map(GenerationCall._make, refine_calls(experiment, _examples))
 
 
 def _examples(experiment: Experiment, category: str, number: int) -> list[dict[str, str]]:

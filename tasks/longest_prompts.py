@@ -14,6 +14,7 @@ from cortex_distill.config_rows import NONE_OF_THESE
 from cortex_distill.findings import Finding, first_line, unchecked
 from cortex_distill.model_catalogue import context_of
 from cortex_distill.prompts import render
+from cortex_distill.refine_calls import longest_refine_prompt
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError
 from cortex_distill.sql import Sql, join, literal
@@ -40,10 +41,11 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
     attributes = {name: max(texts, key=len) for name, texts in config.generate.vary.items()}
     shown = config.generate.examples
     generating, judging = [], []
+    shown_first: dict[str, list[dict[str, str]]] = {}  # the longest examples
     for category, definition in config.categories.items():
         own = {"category": category, "definition": definition}
         known = sorted(experiment.examples.get(category, []), key=lambda one: -len(one["scenario"] + one["request"]))
-        examples = known[: shown.per_call] if shown else []
+        examples = shown_first[category] = known[: shown.per_call] if shown else []
         more = {**attributes, **own, "count": config.generate.per_call, "examples": examples}
         generating.append(render(config.generate.prompt, {"categories": config.categories, **more}))
         judging.append(render(config.judge.prompt, {**values, **own, "scenario": "", "request": request}))
@@ -54,6 +56,9 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
         yield Longest("label.prompt", config.models.teacher, labelling, config.label.max_tokens)
     else:
         yield Longest("generate.prompt", config.models.teacher, longest, config.generate.max_tokens)
+    if config.refine is not None:
+        refining = longest_refine_prompt(experiment, lambda _, category, __: shown_first[category])
+        yield Longest("refine.prompt", config.models.teacher, refining, config.generate.max_tokens)
     for model in config.judges:
         yield Longest("judge.prompt", model, max(judging, key=len), config.judge.max_tokens)
     if vote := config.vote:

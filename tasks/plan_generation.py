@@ -11,6 +11,7 @@ from typing import NamedTuple
 from cortex_distill import ledger
 from cortex_distill.plan import Part
 from cortex_distill.plan_sql import SAMPLE, Counted, count_sample, free_sql, write_keys
+from cortex_distill.refine_calls import wanted_tickets
 from cortex_distill.run import Run
 from tasks import generate
 from tasks.plan_estimate import Estimate
@@ -73,5 +74,5 @@ def look_at_generation(run: Run, who: str) -> Generation:
     prompts = list(dict.fromkeys(call.prompt for call in calls))
     counted = count_sample(run.session, ask.model, prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE])
     mean = sum(len(call.prompt) for call in calls) / len(calls)
-    tickets = run.config.generate.per_category * len(run.config.categories)
+    tickets = sum(wanted_tickets(run.config).values())
     return Generation(different, free, mean * different, counted, tickets)
