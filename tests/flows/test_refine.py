@@ -78,7 +78,8 @@ def test_the_pairs_come_from_validation_and_the_new_run_records_them(done):
 def test_it_pays_for_the_new_tickets_and_for_nothing_that_was_answered(done):
     made = dict(ask("SELECT step, COUNT(*) FROM COMPLETIONS WHERE run_id = ? GROUP BY 1", done.new))
     assert (made["generate"], made["judge"]) == (2, 6)
-    assert dict(ask("SELECT run_id, COUNT(*) FROM TICKETS GROUP BY 1")) == {done.old: 48, done.new: 54}
+    tickets = dict(ask("SELECT run_id, COUNT(*) FROM TICKETS GROUP BY 1"))
+    assert tickets[done.new] == tickets[done.old] + 6
 
 
 def test_no_confused_request_is_shown_to_the_teacher(done):
