@@ -68,12 +68,13 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
     from tasks.deduplicate import deduplicate_tickets
     from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
     from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
-    from tasks.generate import generate_tickets
-    from tasks.judge import judge_tickets
+    from tasks.generate import all_generated, generate_tickets
+    from tasks.judge import all_judged, judge_tickets
     from tasks.leaderboard import update_leaderboard
     from tasks.planned import write_plan
     from tasks.preflight import check_everything
     from tasks.prepare import prepare_tables
+    from tasks.quota import rounds
     from tasks.record import record_results
     from tasks.report import Found, report_run
     from tasks.split import split_tickets
@@ -87,8 +88,12 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
         check_everything.fn(run)
         prepare_tables.fn(run)
         write_plan.fn(run)
-        generated, repeats = generate_tickets.fn(run), deduplicate_tickets.fn(run)
-        judged, checked = judge_tickets.fn(run), check_judge.fn(run)
+        generated, judged = [], []
+        for now in rounds(run):
+            generated.append(generate_tickets.fn(run, now))
+            repeats = deduplicate_tickets.fn(run)
+            judged.append(judge_tickets.fn(run, now))
+        checked = check_judge.fn(run)
         shares, job = split_tickets.fn(run), start_fine_tuning.fn(run)
         answers = [(arm, evaluate_arm.fn(run, arm)) for arm in base_arms(run)]
         record_results.fn(run, answers)
@@ -97,7 +102,10 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
         answers.append((arm, evaluate_arm.fn(run, arm)))
         scores = record_results.fn(run, answers)
         asked = [asked for _, asked in answers]
-        report_run.fn(run, Found(generated, judged, checked, shares, tuned, asked, scores, None, repeats))
+        report_run.fn(
+            run,
+            Found(all_generated(generated), all_judged(judged), checked, shares, tuned, asked, scores, None, repeats),
+        )
         update_leaderboard.fn(run)
         session.close()
         return time.perf_counter() - started

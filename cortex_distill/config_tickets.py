@@ -19,7 +19,15 @@ class Examples(Strict):
 class Generate(Strict):
     """How the teacher writes tickets."""
 
-    per_category: int = Field(default=25, ge=1, le=100_000, description="tickets asked for, per category (1 to 100000)")
+    per_category: int = Field(
+        default=25, ge=1, le=100_000, description="tickets that each category is to end with, all kept (1 to 100000)"
+    )
+    rounds: int = Field(
+        default=3,
+        ge=1,
+        le=10,
+        description="times that tickets are asked for, until no category is short; 1: no refill (1 to 10)",
+    )
     per_call: int = Field(default=25, ge=1, le=100, description="tickets asked for in one model call (1 to 100)")
     temperature: float = Field(default=0.8, ge=0, le=1, description="how much replies may differ (0 to 1)")
     max_tokens: int = Field(default=4096, ge=1, le=8192, description="longest reply of one call, in tokens (1 to 8192)")
@@ -28,7 +36,16 @@ class Generate(Strict):
         default_factory=dict, description="attribute → texts; each call gets one of each, so that calls differ"
     )
     examples: Examples | None = Field(default=None, description="real tickets shown to the teacher; none by default")
-    prompt: Text = Field(description="template with {{ category }}; count, examples and each attribute of vary if set")
+    not_again: int = Field(
+        default=0,
+        ge=0,
+        le=8000,
+        exclude_if=is_default(0),
+        description="tokens of tickets written before that a call shows, as {{ written }}; 0: none (0 to 8000)",
+    )
+    prompt: Text = Field(
+        description="template with {{ category }}; count, examples, written and each attribute of vary if set"
+    )
 
 
 # Stands where the teacher writes no ticket (`source:` names real requests); nothing asks a model with it.

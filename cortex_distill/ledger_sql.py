@@ -118,9 +118,12 @@ def replies_sql(ask_id: str) -> Sql:
 
 
 def counts_sql(ask_id: str) -> Sql:
-    """In the order of Asked's numbers. `made` counts every call sent, a repeated one as often as it was sent."""
+    """In the order of Asked's numbers. `made` counts every call sent, a repeated one as often as it was sent.
+
+    COUNT_IF of no row is NULL.
+    """
     return Sql(
-        f"""SELECT COUNT(*), (SELECT COUNT(*) FROM COMPLETIONS WHERE ask_id = ?), COUNT_IF(reply IS NULL),
+        f"""SELECT COUNT(*), (SELECT COUNT(*) FROM COMPLETIONS WHERE ask_id = ?), COALESCE(COUNT_IF(reply IS NULL), 0),
             COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0) FROM REPLIES_{ask_id}""",
         (ask_id,),
     )

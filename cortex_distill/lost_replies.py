@@ -58,14 +58,15 @@ def lost_in(step: str, model: str, rows: Iterable[Sequence[Any]]) -> list[Lost]:
 
 
 def lost_in_all(lost: Iterable[Lost], of: int) -> list[Lost]:
-    """What several asks of one step and model lost, by reason; the most frequent first. `of`: replies of them all."""
-    found: dict[str, Lost] = {}
+    """What several asks of one step lost, by model and reason; the most frequent first. `of`: replies of each model."""
+    found: dict[tuple[str, str, str], Lost] = {}
     for one in lost:
-        before = found.get(one.reason)
+        key = (one.model, one.prompt, one.reason)
+        before = found.get(key)
         example = min(one.example, before.example) if before else one.example
         replies = one.replies + (before.replies if before else 0)
-        found[one.reason] = one._replace(replies=replies, of=of, example=example)
-    return sorted(found.values(), key=lambda one: (-one.replies, one.reason))
+        found[key] = one._replace(replies=replies, of=of, example=example)
+    return sorted(found.values(), key=lambda one: (-one.replies, one.model, one.reason))
 
 
 def lost_answers(rows: Iterable[Sequence[Any]]) -> list[Lost]:

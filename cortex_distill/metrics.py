@@ -33,7 +33,8 @@ class ClassScores(NamedTuple):
 
 
 def wilson_interval(correct: int, n: int, design_effect: float = 1.0) -> Interval:
-    """95 % interval of an accuracy; stays in [0, 1] and keeps a width at 17 of 17 (0.82 to 1.00).
+    """95 % interval of an accuracy; stays in [0, 1], holds the accuracy also after rounding (7 of 7), and keeps a width
+    at 17 of 17 (0.82 to 1.00).
 
     Where rows resemble each other, n counts for as little as n over the design effect.
     Raises ValueError if n < 1. Source: Wilson (1927), JASA 22, 209–212, as statsmodels computes it.
@@ -41,7 +42,7 @@ def wilson_interval(correct: int, n: int, design_effect: float = 1.0) -> Interva
     if n < 1:
         raise ValueError("an accuracy needs at least one row")
     low, high = proportion_confint(correct / design_effect, n / design_effect, alpha=0.05, method="wilson")
-    return Interval(float(low), float(high))
+    return Interval(min(float(low), correct / n), max(float(high), correct / n))
 
 
 def design_effect(groups: Iterable[tuple[int, int, int]]) -> float:

@@ -99,6 +99,7 @@ class Plan(NamedTuple):
     is_local: bool
     like: str  # which texts stand in for those that are yet to be written; '' if none do
     max_credits: float | None = None
+    refills: str = ""  # what later rounds of tickets may add to all of this; '' if nothing
 
     @property
     def lines(self) -> list[Line]:
@@ -154,7 +155,9 @@ class Plan(NamedTuple):
         more = f" and what has {NO_PRICE}" if self.without_price else ""
         cost = f"{most}{self.credits:.3f} credits{more}" if self.credits or not more else NO_PRICE
         paid = f"free here, where stand-ins answer; all of it on Cortex: {cost}" if self.is_local else cost
-        made = f"{most}{self.calls:,} calls{free}" if self.calls else f"0 calls to make, all {self.free:,} are answered"
+        before = " before refills" if self.refills else ""
+        nothing = f"0 calls to make, all {self.free:,} are answered"
+        made = f"{most}{self.calls:,} calls{before}{free}" if self.calls else nothing
         return f"{self.experiment} on {self.engine}: {made}; {self.tokens:,} tokens; {paid}"
 
 

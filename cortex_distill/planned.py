@@ -91,6 +91,6 @@ def _number(value: float | None) -> str:
 
 HEADER = ("step", "model", "calls planned", "made", "tokens planned", "used", "credits planned", "spent")
 ABOUT = (
-    "Planned is at most: as if every ticket were written, unique and kept. Where stand-ins answer, credits planned are"
-    " what Cortex would take for all calls, answered ones included."
+    "Planned is at most, without refills: as if every ticket were written, unique and kept. Where stand-ins answer,"
+    " credits planned are what Cortex would take for all calls, answered ones included."
 )

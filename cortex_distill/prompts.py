@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 _REQUEST, _CATEGORIES = frozenset({"request"}), frozenset({"categories"})
-_GENERATE = _CATEGORIES | {"category", "definition", "count", "examples"}
+_GENERATE = _CATEGORIES | {"category", "definition", "count", "examples", "written"}
 _TICKET = _REQUEST | {"category", "definition", "scenario"}
 _BLIND = "would tell the vote what the ticket is meant to be, and it is blind: list {{ categories }} instead"
 PLACES = {
@@ -49,10 +49,12 @@ _SYNTAX = "and else false if in is loop namespace none not or range recursive se
 RESERVED = frozenset(_SYNTAX.split()).union(*(place.file | place.row for place in PLACES.values()))
 
 
-def generate_place(vary: Collection[str], *, examples: bool, per_call: int) -> Place:
-    """`generate.prompt` of one file: its attributes, examples and a count above 1 have to reach the teacher."""
+def generate_place(vary: Collection[str], *, examples: bool, per_call: int, written: bool = False) -> Place:
+    """`generate.prompt` of one file: attributes, examples, tickets not to write again and a count above 1 have to reach
+    the teacher."""
     base = PLACES["generate.prompt"]
-    must = base.must | frozenset(vary) | ({"examples"} if examples else set()) | ({"count"} if per_call > 1 else set())
+    wanted = {"examples": examples, "count": per_call > 1, "written": written}
+    must = base.must | frozenset(vary) | {name for name, is_set in wanted.items() if is_set}
     return Place(base.file | frozenset(vary), base.row, must)
 
 

@@ -8,13 +8,12 @@ Out:  the fields of a GenerationCall each. The teacher sees labels and definitio
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import product
 from math import ceil
 from typing import Any
 
+from cortex_distill.combinations import Combinations
 from cortex_distill.config import ExperimentConfig
 from cortex_distill.load import Experiment
 from cortex_distill.prompts import render
@@ -45,11 +44,11 @@ def refine_calls(experiment: Experiment, examples: Examples) -> Iterator[tuple[s
     per_call = config.generate.per_call
     for place, pair in enumerate(config.refine.pairs):
         own = (pair.category, pair.unlike)
-        combinations = _combinations(config, *own)
+        combinations = Combinations(config.generate.vary, f"{pair.category} unlike {pair.unlike}")
         for number in range(ceil(pair.tickets / per_call)):
             draw = made[own]
             made[own] += 1
-            attributes = combinations[draw % len(combinations)]
+            attributes = combinations.of(draw)
             prompt = _prompt(
                 config,
                 config.refine.prompt,
@@ -60,13 +59,6 @@ def refine_calls(experiment: Experiment, examples: Examples) -> Iterator[tuple[s
             )
             said = json.dumps({**attributes, "unlike": pair.unlike})
             yield f"{positions[pair.category]}-refine-{place}-{number}", pair.category, draw, said, prompt
-
-
-def _combinations(config: ExperimentConfig, category: str, unlike: str) -> list[dict[str, str]]:
-    """In an order of the pair's own."""
-    vary = config.generate.vary
-    found = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
-    return random.Random(f"{category} unlike {unlike}").sample(found, len(found))
 
 
 def _prompt(
@@ -85,6 +77,7 @@ def _prompt(
         "categories": config.categories,
         "count": count,
         "examples": examples,
+        "written": [],
     }
     more = {
         "unlike": unlike,

@@ -7,8 +7,10 @@ from cortex_distill.charts import Mark, dot_plot
 from cortex_distill.markup import artifact_key, breakable, escaped, table
 from cortex_distill.prompt_diff import prompts_markdown
 from cortex_distill.report_answers import confusions, mistakes
+from cortex_distill.report_diversity import diversity
 from cortex_distill.report_leaks import leaks
 from cortex_distill.report_lost import lost_replies
+from cortex_distill.report_quota import quotas
 from cortex_distill.report_requests import requests
 from cortex_distill.report_tickets import spent, tickets
 from cortex_distill.report_trust import trust
@@ -38,6 +40,8 @@ def markdown(summary: Summary) -> str:
         tickets(summary),
         requests(summary.requests),
         trust(summary),
+        quotas(summary.quotas),
+        diversity(summary.diversity),
         confusions(summary),
         mistakes(summary),
         leaks(summary.leaks, summary.repeats, summary.together),

@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 from cortex_distill.agreement import Trust
 from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated, not_cortex
+from cortex_distill.diversity import Diversity
 from cortex_distill.funnel import Stage as Stage
 from cortex_distill.ledger import Asked
 from cortex_distill.lost_replies import Lost
 from cortex_distill.planned import Against
 from cortex_distill.prices import credits
+from cortex_distill.quotas import Quotas
 from cortex_distill.report_leaks import Leaks
 from cortex_distill.report_requests import Requests
 from cortex_distill.scores import ROLES, SETS, Score
@@ -94,6 +96,8 @@ class Summary(NamedTuple):
     together: str = ""  # tickets that stay in one share
     weak: Sequence[WeakSpots] = ()  # by evaluation set, the most trustworthy first
     refined_on: Sequence[str] = ()  # evaluation sets that showed the pairs of `refine`
+    quotas: Quotas | None = None  # categories from asked to kept; None where nobody was asked for tickets
+    diversity: Diversity | None = None
 
     @property
     def calls_made(self) -> int:
@@ -152,6 +156,8 @@ class Summary(NamedTuple):
         weights = {score.role: score.served_by for score in self.scores}
         if weights.get("teacher") and weights.get("teacher") == weights.get("base student"):
             said.append("teacher and base student are the same model: the student has no better one to learn from")
+        if self.quotas and self.quotas.warning:
+            said.append(self.quotas.warning)
         judged = next((stage for stage in self.stages if stage.name == "kept by the judge"), None)
         if self.judge_can_tell is False:
             said.append(f"{self.judge_check}; its filter is not shown to improve the tickets")

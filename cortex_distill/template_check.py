@@ -27,6 +27,7 @@ def _templates(data: dict[str, Any]) -> Iterator[tuple[At, Place]]:
             vary if isinstance(vary, dict) else (),
             examples=get_in(data, "generate", "examples") is not None,
             per_call=per_call if isinstance(per_call, int) else 2,
+            written=bool(get_in(data, "generate", "not_again")),
         ),
     )
     judge = PLACES["judge.prompt"]
@@ -63,6 +64,7 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
         more = {"count": config.generate.per_call, "examples": examples.get(label, [])[:shown], "request": "request"}
         more["none_of_these"] = NONE_OF_THESE
         more |= {"unlike": label, "unlike_definition": definition, "generate_prompt": "Write requests."}
+        more["written"] = ["request"] if config.generate.not_again else []
         vary = {name: options[0] for name, options in config.generate.vary.items()}
         for at, template in texts.items():
             try:

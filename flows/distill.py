@@ -22,17 +22,18 @@ from tasks.check_judge import check_judge
 from tasks.deduplicate import deduplicate_tickets
 from tasks.evaluate import base_arms, evaluate_arm, tuned_arm
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
-from tasks.generate import generate_tickets
-from tasks.judge import judge_tickets
+from tasks.generate import all_generated, generate_tickets
+from tasks.judge import all_judged, judge_tickets
 from tasks.label import label_requests
 from tasks.leaderboard import update_leaderboard
 from tasks.planned import write_plan
 from tasks.preflight import check_everything
 from tasks.prepare import prepare_tables
+from tasks.quota import rounds
 from tasks.record import record_results
 from tasks.report import Found, report_run
 from tasks.split import split_tickets
-from tasks.vote import vote_on_tickets
+from tasks.vote import all_voted, vote_on_tickets
 
 
 def run_url() -> str | None:
@@ -64,13 +65,13 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         prepared = prepare_tables(run)
         write_plan(run)
 
-        # Generate synthetic training data, or label real requests
-        generated = generate_tickets(run) if run.config.is_synthetic else label_requests(run)
-        repeats = deduplicate_tickets(run)
-
-        # Rate and filter it with an LLM as a judge
-        judged = judge_tickets(run)
-        voted = vote_on_tickets(run)
+        # Generate synthetic training data (or label real requests), rate and filter it with an LLM as a judge
+        generated, judged, voted = [], [], []
+        for now in rounds(run):
+            generated.append(generate_tickets(run, now) if run.config.is_synthetic else label_requests(run))
+            repeats = deduplicate_tickets(run, now)
+            judged.append(judge_tickets(run, now))
+            voted.append(vote_on_tickets(run, now))
         checked = check_judge(run)
         reviewed = review_tickets(run)
 
@@ -90,7 +91,8 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         # Record and report
         scores = record_results(run, answers)
         asked = [asked for _, asked in answers]
-        found = Found(generated, judged, checked, shares, tuned, asked, scores, reviewed, prepared, voted, repeats)
+        tickets = (all_generated(generated), all_judged(judged))
+        found = Found(*tickets, checked, shares, tuned, asked, scores, reviewed, prepared, all_voted(voted), repeats)
         summary = report_run(run, found)
         update_leaderboard(run)
         rename(result_name(summary, tried(flow_run.parameters)))

@@ -58,4 +58,5 @@ def _data(found: Plan) -> dict[str, object]:
         "training": found.training._asdict() | {"credits": found.credits_of(found.training)},
         "differences": [one._asdict() for one in found.differences],
         "served_by": found.served_by,
+        "refills": found.refills,
     }

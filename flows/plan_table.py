@@ -64,6 +64,8 @@ def _remarks(plan: Plan) -> Iterator[tuple[str, str]]:
             f" {DISCORDANT:.0%} of the rows{best})",
             "yellow" if one.smallest is None or one.smallest > 0.1 else "",
         )
+    if plan.refills:
+        yield plan.refills, ""
     if money := dollars(plan.credits):
         yield f"about {money:,.2f} dollars at the price of a credit in the price file", ""
     if plan.without_price:

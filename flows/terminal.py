@@ -13,6 +13,8 @@ from cortex_distill.errors import StepError
 from cortex_distill.metrics import figure
 from cortex_distill.planned import ABOUT, HEADER, cells
 from cortex_distill.programs import typed
+from cortex_distill.report_diversity import in_short, repeats
+from cortex_distill.report_quota import advice, header, table_rows
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
@@ -20,6 +22,7 @@ from cortex_distill.verdicts import p_text
 from flows.console import console as console
 
 if TYPE_CHECKING:
+    from cortex_distill.quotas import Quotas
     from cortex_distill.session import Session
     from cortex_distill.summary import Summary
     from flows.models import Tried
@@ -46,6 +49,10 @@ def show_summary(summary: Summary) -> None:
     for line in _verdicts(summary):
         console.print(Text(f"  {line}"))
     console.print(f"\n[bold]Tickets[/bold]: {_funnel(summary)}")
+    if summary.quotas and summary.quotas.is_shown:
+        console.print(quota_table(summary.quotas))
+    if summary.diversity:
+        console.print(Text(f"Diversity: {in_short(summary.diversity)}; {repeats(summary.diversity)}"))
     if summary.judge_can_tell:
         console.print(Text(f"Judge: {summary.judge_check}"))
     if summary.trust and summary.trust.vote:
@@ -117,6 +124,18 @@ def _funnel(summary: Summary) -> str:
     return " → ".join(
         f"{stage.tickets} {stage.name}{f' ({stage.lost})' if stage.lost else ''}" for stage in summary.stages
     )
+
+
+def quota_table(quotas: Quotas) -> Table:
+    """Each category from asked to kept, the short ones first; below, what to change."""
+    names = header(quotas)
+    table = plain(
+        f"Quotas, after round {quotas.rounds}", [(name, "right" if place else "") for place, name in enumerate(names)]
+    )
+    for row in table_rows(quotas):
+        table.add_row(*map(Text, row))
+    table.caption, table.caption_justify = Text("\n".join(advice(quotas))), "left"
+    return table
 
 
 def _calls(summary: Summary) -> Table:

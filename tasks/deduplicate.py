@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from cortex_distill.alike import alike_sql, shown_sql
 from cortex_distill.replies import normal_sql
+from cortex_distill.rounds import Round
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
-from tasks.step import ON_CORTEX, log, task
+from tasks.step import ON_CORTEX, log, named_by_round, task
 
 NAME = "REPEATS"
 EXACTLY = "deduplicate: repeats another ticket"
@@ -43,9 +44,12 @@ class Deduplicated(NamedTuple):
         return ", ".join(said)
 
 
-@task(name="deduplicate", **ON_CORTEX)
-def deduplicate_tickets(run: Run) -> Deduplicated:
-    """Mark and count. Safe to repeat, with more rounds or with the same: what stayed before stays."""
+@task(name="deduplicate", task_run_name=named_by_round("deduplicate"), **ON_CORTEX)
+def deduplicate_tickets(run: Run, now: Round | None = None) -> Deduplicated:
+    """Mark and count, in all rounds so far; `now` only names the task.
+
+    Safe to repeat, with more rounds or with the same: what stayed before stays.
+    """
     mark_repeats(run)
     tickets, exact, near, in_another = run.sql(
         """SELECT COUNT(*), COUNT_IF(STARTSWITH(t.dropped_because, ?)),

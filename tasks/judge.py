@@ -1,4 +1,4 @@
-"""Step 3: the judge rates each ticket; those below a threshold are dropped, with the reason.
+"""Step 3: the judge rates each ticket of a round; those below a threshold are dropped, with the reason.
 
 Source: quickstart, "Rating and Filtering Synthetic Data with an LLM as a Judge".
 In:   TICKETS (those that are no repeats)
@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from cortex_distill.asking import in_all
 from cortex_distill.ledger import Ask, Asked
-from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, need, unread_ratings_sql
+from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, lost_in_all, need, unread_ratings_sql
 from cortex_distill.prompts import to_sql
 from cortex_distill.ratings import misses_sql, ratings_sql
 from cortex_distill.replies import object_schema
+from cortex_distill.rounds import Round
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from tasks import judges
-from tasks.step import ON_CORTEX, progress, task
+from tasks.step import ON_CORTEX, named_by_round, progress, task
 
 COLUMNS = {name: f"t.{name}" for name in ("category", "scenario", "request")} | {"definition": "c.definition"}
 UNREADABLE = f"judge: {judges.UNREAD}"
@@ -35,16 +37,20 @@ class Judged(NamedTuple):
     further: Sequence[Asked] = ()  # calls of judge.also
 
 
-@task(name="judge", **ON_CORTEX)
-def judge_tickets(run: Run) -> Judged:
-    """Rate, then keep what reaches every threshold. Safe to repeat. Raises StepError if nothing does."""
-    asked = []
+@task(name="judge", task_run_name=named_by_round("judge"), **ON_CORTEX)
+def judge_tickets(run: Run, now: Round | None = None) -> Judged:
+    """Rate a round's tickets (without a round, all), then keep what reaches every threshold. Safe to repeat.
+
+    Raises StepError if the run has no kept ticket after it.
+    """
+    asked, number = [], now.number if now else None
+    title = now.title("judge") if now else "judge"
     for place, model in enumerate(run.config.judges):
-        with progress("judge" if not place else f"judge, {model}") as report:
-            asked.append(run.ask(rating_ask(run, "judge", prompts_sql(run), model), report))
-    for statement in settle_sql(run, [one.replies for one in asked]):
+        with progress(title if not place else f"{title}, {model}") as report:
+            asked.append(run.ask(rating_ask(run, "judge", prompts_sql(run, number), model), report))
+    for statement in settle_sql(run, [one.replies for one in asked], number):
         run.query(statement)
-    return _count(run, asked)
+    return _count(run, asked, of_round(number))
 
 
 def rating_ask(run: Run, step: str, rows: Sql, model: str = "") -> Ask:
@@ -55,12 +61,12 @@ def rating_ask(run: Run, step: str, rows: Sql, model: str = "") -> Ask:
     return Ask(step, rows, model or run.config.models.judge, parameters, schema)
 
 
-def settle_sql(run: Run, replies: Sequence[str]) -> list[Sql]:
-    """What is done with the replies of each judge, models.judge first."""
+def settle_sql(run: Run, replies: Sequence[str], number: int | None = None) -> list[Sql]:
+    """What is done with the replies of each judge, models.judge first; of a round, or of all."""
     config = run.config.judge
     rate = rate_sql(run.id, replies[0], config.thresholds)
     if len(replies) == 1:
-        return [rate, keep_sql(run.id, config.thresholds)]
+        return [rate, keep_sql(run.id, config.thresholds, number)]
     each = zip(run.config.judges, replies, strict=True)
     ratings = [
         judges.rate_sql(run.id, place, model, table, config.thresholds) for place, (model, table) in enumerate(each)
@@ -69,14 +75,14 @@ def settle_sql(run: Run, replies: Sequence[str]) -> list[Sql]:
     return [rate, judges.forget_sql(run.id, replies[0]), *ratings, keep]
 
 
-def _count(run: Run, calls: Sequence[Asked]) -> Judged:
-    unreadable, below, kept = run.sql(
-        """SELECT COUNT_IF(STARTSWITH(dropped_because, ?)), COUNT_IF(dropped_because LIKE 'judge: % < %'),
+def _count(run: Run, calls: Sequence[Asked], in_round: Sql) -> Judged:
+    counted = Sql(
+        f"""SELECT COUNT_IF(STARTSWITH(dropped_because, ?)), COUNT_IF(dropped_because LIKE 'judge: % < %'),
             COUNT_IF(kept)
-        FROM TICKETS WHERE run_id = ?""",
-        UNREADABLE,
-        run.id,
-    )[0]
+        FROM TICKETS WHERE run_id = ?{in_round.text}""",
+        (UNREADABLE, run.id, *in_round.binds),
+    )
+    unreadable, below, kept = (int(cell or 0) for cell in run.query(counted)[0])  # NULL of no row
     asked, *further = calls
     lost = []
     for one in calls:
@@ -86,23 +92,38 @@ def _count(run: Run, calls: Sequence[Asked]) -> Judged:
     thresholds = ", ".join(f"{name}: {bar:g}" for name, bar in run.config.judge.thresholds.items())
     need(
         f"judge: kept {kept} of {asked.rows} tickets ({below} below a threshold, {unreadable} ratings unreadable)",
-        {"kept by the judge": int(kept)},
+        {"kept by the judge": kept or run.count("SELECT COUNT_IF(kept) FROM TICKETS WHERE run_id = ?", run.id)},
         lost,
         f"lower judge.thresholds (now {thresholds}) or read column rating of TICKETS where run_id = '{run.id}'",
     )
-    return Judged(asked, int(unreadable), int(below), int(kept), lost, further)
+    return Judged(asked, unreadable, below, kept, lost, further)
 
 
-def prompts_sql(run: Run) -> Sql:
-    """One prompt per ticket that is no repeat."""
+def all_judged(rounds: Sequence[Judged]) -> Judged:
+    """All rounds as one."""
+    calls = in_all([one.calls for one in rounds])
+    unreadable, below, kept = (sum(numbers) for numbers in zip(*(one[1:4] for one in rounds), strict=True))
+    lost = lost_in_all([lost for one in rounds for lost in one.lost], calls.rows)
+    further = [in_all(asked) for asked in zip(*(one.further for one in rounds), strict=True)]
+    return Judged(calls, unreadable, below, kept, lost, further)
+
+
+def prompts_sql(run: Run, number: int | None = None) -> Sql:
+    """One prompt per ticket of a round that is no repeat; without a number, of every round."""
     values = {"categories": run.config.categories, "criteria": list(run.config.judge.thresholds)}
     prompt = to_sql(run.config.judge.prompt, values, COLUMNS)
+    in_round = of_round(number, "t.")
     return Sql(
         f"""SELECT t.ticket_id AS row_key, {prompt.text} AS prompt, 0 AS draw
         FROM TICKETS t JOIN CATEGORIES c ON c.run_id = t.run_id AND c.category = t.category
-        WHERE t.run_id = ? AND t.duplicate_of IS NULL""",
-        (*prompt.binds, run.id),
+        WHERE t.run_id = ? AND t.duplicate_of IS NULL{in_round.text}""",
+        (*prompt.binds, run.id, *in_round.binds),
     )
+
+
+def of_round(number: int | None, table: str = "") -> Sql:
+    """A further condition on TICKETS: that they are of this round; none without a number."""
+    return Sql("") if number is None else Sql(f" AND {table}round = ?", (number,))
 
 
 def rating_schema(criteria: Iterable[str]) -> dict[str, object]:
@@ -122,12 +143,15 @@ def rate_sql(run_id: str, replies: str, criteria: Iterable[str]) -> Sql:
     )
 
 
-def keep_sql(run_id: str, thresholds: Mapping[str, float]) -> Sql:
-    """Keep a ticket that reaches every threshold; else name the first one that it misses, with both numbers."""
-    misses = misses_sql(thresholds, "judge: ")
+def keep_sql(run_id: str, thresholds: Mapping[str, float], number: int | None = None) -> Sql:
+    """Keep a ticket that reaches every threshold; else name the first one that it misses, with both numbers.
+
+    Of one round, so that what later steps made of earlier rounds stands; without a number, of every round.
+    """
+    misses, in_round = misses_sql(thresholds, "judge: "), of_round(number)
     case = f"CASE WHEN rating IS NULL THEN COALESCE(dropped_because, ?) {misses.text} END"
     return Sql(
         f"""UPDATE TICKETS SET dropped_because = {case}, kept = ({case}) IS NULL
-        WHERE run_id = ? AND duplicate_of IS NULL""",
-        (UNREADABLE, *misses.binds, UNREADABLE, *misses.binds, run_id),
+        WHERE run_id = ? AND duplicate_of IS NULL{in_round.text}""",
+        (UNREADABLE, *misses.binds, UNREADABLE, *misses.binds, run_id, *in_round.binds),
     )

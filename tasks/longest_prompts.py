@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from cortex_distill.config_rows import NONE_OF_THESE
 from cortex_distill.findings import Finding, first_line, unchecked
 from cortex_distill.model_catalogue import context_of
+from cortex_distill.plan_sql import CHARACTERS_PER_TOKEN
 from cortex_distill.prompts import render
 from cortex_distill.refine_calls import longest_refine_prompt
 from cortex_distill.run import Run
@@ -40,6 +41,7 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
     values: dict[str, Any] = {"categories": config.categories, "criteria": list(config.judge.thresholds)}
     attributes = {name: max(texts, key=len) for name, texts in config.generate.vary.items()}
     shown = config.generate.examples
+    written = ["." * round(config.generate.not_again * CHARACTERS_PER_TOKEN)] if config.generate.not_again else []
     generating, judging = [], []
     shown_first: dict[str, list[dict[str, str]]] = {}  # the longest examples
     for category, definition in config.categories.items():
@@ -47,6 +49,7 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
         known = sorted(experiment.examples.get(category, []), key=lambda one: -len(one["scenario"] + one["request"]))
         examples = shown_first[category] = known[: shown.per_call] if shown else []
         more = {**attributes, **own, "count": config.generate.per_call, "examples": examples}
+        more["written"] = written
         generating.append(render(config.generate.prompt, {"categories": config.categories, **more}))
         judging.append(render(config.judge.prompt, {**values, **own, "scenario": "", "request": request}))
     longest = max(generating, key=len)

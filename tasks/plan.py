@@ -23,11 +23,13 @@ from cortex_distill.plan_sql import (
 )
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError, who_answers
-from tasks import check_judge, deduplicate, evaluate, fine_tune, judge, split, vote
-from tasks.plan_answers import is_rated, is_voted_on, judge_looks
-from tasks.plan_estimate import Estimate, Shares, differences, hide_tables, planned_shares, stand_ins
-from tasks.plan_generation import Generation, look_at_generation
-from tasks.plan_labelling import Labelling, look_at_labelling
+from tasks import check_judge, evaluate, fine_tune, judge, split, vote
+from tasks.plan_answers import judge_looks
+from tasks.plan_earlier import hide_tables
+from tasks.plan_estimate import Estimate, Shares, differences, planned_shares, stand_ins
+from tasks.plan_generation import Generation
+from tasks.plan_labelling import Labelling
+from tasks.plan_rounds import Tickets, look_at_rounds, refills
 from tasks.prepare import write_rows
 
 REST = "PLAN_REST"
@@ -49,18 +51,18 @@ def plan_run(run: Run) -> Plan:
 
     Raises SetupError where nobody answers to a model, and whatever reading the holdout raises.
     """
-    models = run.config.models
     threading.Thread(target=import_module, args=("cortex_distill.power",)).start()  # half a second, meanwhile
     try:
         who = {model: who_answers(run.session, model) for model in dict.fromkeys(run.config.asked.values())}
     except SqlError as error:
         raise SetupError(f"plan: {error}\nSee who answers with: distill models {run.experiment.path}") from error
-    has_earlier = hide_tables(run)
+    earlier = hide_tables(run)
     write_rows(run)
-    look_at_first = look_at_generation if run.config.is_synthetic else look_at_labelling
-    first = look_at_first(run, who[models.teacher])
-    known = _go_on(run, who, first) if not first.left else Known()
-    like = "" if known.tickets else first.stand_in(run) if isinstance(first, Labelling) else stand_ins(run, has_earlier)
+    tickets = look_at_rounds(run, who)
+    first, known = tickets.first, _go_on(run, tickets)
+    like = (
+        "" if known.tickets else first.stand_in(run) if isinstance(first, Labelling) else stand_ins(run, bool(earlier))
+    )
     estimate = Estimate(run, like)
     if known.tickets and not known.kept:  # their prompts are known, and which of them are kept is not
         run.sql("UPDATE TICKETS SET kept = TRUE, split = 'validation' WHERE dropped_because IS NULL")
@@ -77,15 +79,18 @@ def plan_run(run: Run) -> Plan:
         like,
         # whoever enforces a budget puts it into the file's model
         run.config.budget.max_credits if run.config.budget else None,
+        refills(run.config, tickets, earlier),
     )
 
 
-def _go_on(run: Run, who: dict[str, str], first: Generation | Labelling) -> Known:
+def _stand_in(run: Run, first: Generation | Labelling, has_earlier: bool) -> str:
+    return first.stand_in(run) if isinstance(first, Labelling) else stand_ins(run, has_earlier)
+
+
+def _go_on(run: Run, tickets: Tickets) -> Known:
     """Read the answers that are there, as the steps do, as long as none is missing."""
-    first.write_tickets(run)
-    deduplicate.mark_repeats(run)
-    if run.config.review is not None or not is_rated(run, who) or not is_voted_on(run, who):
-        return Known(tickets=True)
+    if not tickets.filtered or run.config.review is not None:
+        return Known(tickets=tickets.written)
     split.divide(run)
     if not run.count("SELECT COUNT(*) FROM TICKETS WHERE split = 'train'"):
         return Known(tickets=True, kept=True)

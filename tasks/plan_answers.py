@@ -14,29 +14,32 @@ from tasks import judge, vote
 JUDGE, VOTE = "PLAN_JUDGE", "PLAN_VOTE"
 
 
-def is_rated(run: Run, who: dict[str, str]) -> bool:
-    """Whether every judge has answered; if so, as the judge's step leaves TICKETS."""
-    replies = _replies(run, JUDGE, judge_looks(run, who))
-    for statement in judge.settle_sql(run, replies) if replies else ():
+def is_rated(run: Run, who: dict[str, str], number: int = 1) -> bool:
+    """Whether every judge has answered about a round; if so, as the judge's step leaves TICKETS."""
+    replies = _replies(run, f"{JUDGE}_{number}", judge_looks(run, who, number=number))
+    for statement in judge.settle_sql(run, replies, number) if replies else ():
         run.query(statement)
     return bool(replies)
 
 
-def is_voted_on(run: Run, who: dict[str, str]) -> bool:
+def is_voted_on(run: Run, who: dict[str, str], number: int = 1) -> bool:
     """The same of the vote; true where there is none."""
     config = run.config.vote
     if config is None:
         return True
-    replies = _replies(run, VOTE, [Look(vote.vote_ask(run, config), who[config.model])])
+    looks = [Look(vote.vote_ask(run, config, number), who[config.model])]
+    replies = _replies(run, f"{VOTE}_{number}", looks)
     for name in replies:
         run.query(vote.drop_sql(run, config, name))
     return bool(replies)
 
 
-def judge_looks(run: Run, who: dict[str, str], stand_ins: tuple[str, ...] = ()) -> list[Look]:
-    """One look for each judge; `stand_ins` as in Look."""
+def judge_looks(
+    run: Run, who: dict[str, str], stand_ins: tuple[str, ...] = (), number: int | None = None
+) -> list[Look]:
+    """One look for each judge, at a round or at all of them; `stand_ins` as in Look."""
     return [
-        Look(judge.rating_ask(run, "judge", judge.prompts_sql(run), model), who[model], stand_ins=stand_ins)
+        Look(judge.rating_ask(run, "judge", judge.prompts_sql(run, number), model), who[model], stand_ins=stand_ins)
         for model in run.config.judges
     ]
 

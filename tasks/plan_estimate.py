@@ -18,14 +18,10 @@ from cortex_distill.plan_sql import Counted
 from cortex_distill.run import Run
 from cortex_distill.splitting import cuts
 from cortex_distill.sql import Sql
-from cortex_distill.tables import TABLES
 from cortex_distill.upload import upload
 from tasks.evaluate import in_turn
+from tasks.plan_earlier import EARLIER, SHOWN
 
-HIDDEN = ("CATEGORIES", "HOLDOUT", "TICKETS", "RATINGS", "TRAINING_ROWS")  # that the steps write to
-READ = ("COMPLETIONS", "FINE_TUNES")  # empty where no run was before
-EARLIER = "PLAN_EARLIER"
-SHOWN = 50  # texts that stand in
 REPLIES = 200  # earlier replies of a kind that say how long one is
 TICKET_KEYS = len('{"scenario": "", "request": ""}, ')
 STAND_IN = (
@@ -46,34 +42,6 @@ class Shares(NamedTuple):
     def evaluated(self) -> int:
         """Tickets that models are asked about."""
         return self.validation + self.test
-
-
-def hide_tables(run: Run) -> bool:
-    """Temporary tables in front of those that the steps write to; whether there are tickets of an earlier run.
-
-    `CREATE OR REPLACE` would be wrong here: it is not for a plan to replace what it finds.
-    """
-    there = {
-        row[0]
-        for row in run.sql("SELECT table_name FROM INFORMATION_SCHEMA.TABLES WHERE table_schema = CURRENT_SCHEMA()")
-    }
-    has_earlier = {"TICKETS", "EXPERIMENTS"} <= there
-    if has_earlier:
-        run.query(earlier_sql(run.config.name))
-    for table in (*HIDDEN, *(name for name in READ if name not in there)):
-        run.sql(f"CREATE TEMPORARY TABLE {table} ({TABLES[table]})")
-    return has_earlier
-
-
-def earlier_sql(experiment: str) -> Sql:
-    """Some tickets of the newest run of an experiment, before TICKETS is hidden."""
-    return Sql(
-        f"""CREATE TEMPORARY TABLE {EARLIER} AS SELECT category, scenario, request FROM TICKETS
-        WHERE duplicate_of IS NULL AND run_id IN (SELECT run_id FROM EXPERIMENTS WHERE experiment = ?
-            GROUP BY run_id ORDER BY MAX(created_at) DESC, run_id LIMIT 1)
-        QUALIFY ROW_NUMBER() OVER (ORDER BY SHA2(ticket_id, 256)) <= {SHOWN}""",
-        (experiment,),
-    )
 
 
 def stand_ins(run: Run, has_earlier: bool) -> str:

@@ -13,7 +13,8 @@ from cortex_distill.plan import Part
 from cortex_distill.plan_sql import NOTHING, Counted, Look, Looked, count_tokens, look_at
 from cortex_distill.run import Run
 from tasks import label
-from tasks.plan_estimate import SHOWN, Estimate
+from tasks.plan_earlier import SHOWN
+from tasks.plan_estimate import Estimate
 from tasks.source import write_requests
 
 LABEL = "PLAN_LABEL"

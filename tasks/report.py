@@ -14,6 +14,7 @@ from typing import NamedTuple
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
+from cortex_distill.diversity import diversity
 from cortex_distill.labelled import Labelled
 from cortex_distill.ledger import REPLY, Asked
 from cortex_distill.lost_replies import Lost, lost_answers, lost_answers_sql
@@ -34,6 +35,7 @@ from tasks.leaks import find_leaks
 from tasks.pairs import Answers, count_pairs
 from tasks.planned import planned_against
 from tasks.prepare import Prepared
+from tasks.quota import quotas_found
 from tasks.review import Reviewed
 from tasks.source import source_of
 from tasks.split import Shares
@@ -104,6 +106,8 @@ def report_run(run: Run, found: Found) -> Summary:
         together=found.shares.groups.text,
         weak=[find_weak_spots(run.query, run.id, name) for name in dict.fromkeys((sets[0], "validation"))],
         refined_on=sorted({pair.seen_on for pair in run.config.refine.pairs}) if run.config.refine else (),
+        quotas=quotas_found(run, found.generated) if isinstance(found.generated, Generated) else None,
+        diversity=diversity(run.query, run.id),
     )
     create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
     log("%s", summary.headline)

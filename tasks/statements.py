@@ -12,6 +12,7 @@ from cortex_distill import ledger
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.tables import TABLES, complete_sql
+from cortex_distill.written import written_sql
 from tasks import (
     check_judge,
     deduplicate,
@@ -27,6 +28,7 @@ from tasks import (
     together,
     vote,
 )
+from tasks.quota import kept_sql
 from tasks.record import merge_sql
 
 SHOWN = 300  # characters of a bind
@@ -68,6 +70,8 @@ def asking(run: Run, ask: ledger.Ask, who: str) -> Iterator[tuple[str, Sql]]:
 def _tickets(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
     config, thresholds = run.config, run.config.judge.thresholds
     if config.is_synthetic:
+        if tokens := config.generate.not_again:
+            yield "generate: what earlier calls wrote, for calls from number 1 on", written_sql(run.id, 1, tokens)
         yield "generate", generate.generation_ask(run.experiment, "CALLS")
         yield "generate: read the tickets", generate.insert_sql(run.id, "CALLS", "REPLIES_GENERATE")
     else:
@@ -79,6 +83,8 @@ def _tickets(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
         yield "label: read the labels", label.label_sql(run.id, "REPLIES_LABEL")
     yield from _repeats(run)
     yield from _judged(run)
+    if config.is_synthetic and config.generate.rounds > 1:
+        yield "what is kept, to know what a refill asks for; it takes the same statements again", kept_sql(run.id)
     if config.holdout is not None and config.judge.check:
         yield "check the judge", judge.rating_ask(run, "check", check_judge.prompts_sql(run))
         yield "check the judge: count", check_judge.count_sql("REPLIES_CHECK", thresholds)

@@ -65,6 +65,17 @@ ON_CORTEX: dict[str, Any] = {
     "cache_policy": NO_CACHE,
 }
 
+
+def named_by_round(step: str) -> Callable[..., str]:
+    """What Prefect calls a task whose parameter `now` is a Round; after the first round its number is in the name."""
+
+    def name(parameters: dict[str, Any]) -> str:
+        now = parameters.get("now")
+        return now.title(step) if now else step
+
+    return name
+
+
 # Whoever wants to draw progress in this process, e.g. the command line. Prefect gets a log line and an artifact.
 listeners: list[Callable[[str, Progress], None]] = []
 

@@ -21,10 +21,12 @@ from cortex_distill.lost_replies import Lost, by_reason_sql, lost_in, lost_in_al
 from cortex_distill.prompts import to_sql
 from cortex_distill.replies import BLANK, normal_sql, object_schema, only_object_sql
 from cortex_distill.reply_grammar import DEEP
+from cortex_distill.rounds import Round
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from tasks.evaluate import JSON_TOKENS
-from tasks.step import ON_CORTEX, progress, task
+from tasks.judge import of_round
+from tasks.step import ON_CORTEX, named_by_round, progress, task
 
 SAYS, UNREAD = "vote: says ", "vote: no answer on the list: "
 FAILED, EMPTY, ECHO, OFF_LIST = (
@@ -61,16 +63,16 @@ class Voted(NamedTuple):
         )
 
 
-@task(name="vote", **ON_CORTEX)
-def vote_on_tickets(run: Run, number: int | None = None) -> Voted | None:
-    """Ask about a round's tickets (without a number, about all) and drop; None without a `vote` section.
+@task(name="vote", task_run_name=named_by_round("vote"), **ON_CORTEX)
+def vote_on_tickets(run: Run, now: Round | None = None) -> Voted | None:
+    """Ask about a round's tickets (without a round, about all) and drop; None without a `vote` section.
 
     Safe to repeat. Raises StepError if the run has no kept ticket after it.
     """
-    config = run.config.vote
+    config, number = run.config.vote, now.number if now else None
     if config is None:
         return None
-    with progress("vote") as report:
+    with progress(now.title("vote") if now else "vote") as report:
         asked = run.ask(vote_ask(run, config, number), report)
     run.query(drop_sql(run, config, asked.replies))
     return _count(run, config, asked, number)
@@ -105,11 +107,6 @@ def prompts_sql(run: Run, config: Vote, number: int | None = None) -> Sql:
         WHERE t.run_id = ? AND t.duplicate_of IS NULL AND (t.kept OR t.vote_key IS NOT NULL){in_round.text}""",
         (*prompt.binds, run.id, *in_round.binds),
     )
-
-
-def of_round(number: int | None, table: str = "") -> Sql:
-    """A further condition on TICKETS: that they are of this round; none without a number."""
-    return Sql("") if number is None else Sql(f" AND {table}round = ?", (number,))
 
 
 def votes_sql(run: Run, config: Vote, replies: str) -> Sql:

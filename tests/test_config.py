@@ -49,7 +49,7 @@ def test_defaults_are_those_of_the_manual():
     plain = ExperimentConfig.model_validate(BASE).model_dump()
     assert plain["generate"] | {"prompt": ""} == {
         "per_category": 25, "per_call": 25, "temperature": 0.8, "max_tokens": 4096, "structured_output": True,
-        "vary": {}, "examples": None, "prompt": "",
+        "vary": {}, "examples": None, "prompt": "", "rounds": 3,
     }  # fmt: skip
     assert plain["judge"] | {"prompt": ""} == {
         "thresholds": {"valid": 4.0}, "temperature": 0.0, "max_tokens": 512, "structured_output": True, "prompt": "",
@@ -77,6 +77,8 @@ def test_a_config_cannot_be_changed():
         ("categories", ["a" * 100, "b"]),
         ("generate.per_category", 100_000),
         ("generate.per_call", 100),
+        ("generate.rounds", 10),
+        ("generate.not_again", 8000),
         ("generate.temperature", 1),
         ("generate.max_tokens", 8192),
         ("judge.thresholds", {"a": 1, "b": 5}),
@@ -113,6 +115,10 @@ def test_a_bound_itself_is_allowed(key, value):
         ("generate.per_category", 100_001),
         ("generate.per_category", True),
         ("generate.per_call", 101),
+        ("generate.rounds", 0),
+        ("generate.rounds", 11),
+        ("generate.not_again", -1),
+        ("generate.not_again", 8001),
         ("generate.temperature", 1.01),
         ("generate.max_tokens", 8193),
         ("generate.structured_output", 1),

@@ -136,7 +136,7 @@ def test_every_experiment_in_configs_loads(path):
         ("name: base", "name: base\n<<: {a: 1}", "x.yaml:2: a key should be text, not a merge (<<), list or mapping; write each key out"),
         ("name: base", "name: base\n? [a]\n: b", "x.yaml:2: a key should be text, not a merge (<<), list or mapping; write each key out"),
         ("Route requests.", "2024-99-99", "x.yaml:2: description: '2024-99-99' is neither number nor date; quote it"),
-        ("about {{ category }}.", "about {{ category }} {{ requst }}.", "x.yaml:11: generate.prompt: unknown name 'requst'; known: categories, category, count, definition, examples"),
+        ("about {{ category }}.", "about {{ category }} {{ requst }}.", "x.yaml:11: generate.prompt: unknown name 'requst'; known: categories, category, count, definition, examples, written"),
         ("about {{ category }}.", "about {{ category }} {{ categry }}.", "x.yaml:11: generate.prompt: unknown name 'categry'; did you mean 'category'?"),
         ("about {{ category }}.", "about {{ category }}.\n\n    {% if %}", "x.yaml:13: generate.prompt: is not a template: Expected an expression, got 'end of statement block'; see the Jinja manual"),
         ("about {{ category }}.", "about it.", "x.yaml:10: generate.prompt: never uses category; write {{ category }} where it belongs"),

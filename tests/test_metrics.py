@@ -7,6 +7,13 @@ from hypothesis import strategies as st
 from cortex_distill.metrics import class_scores, design_effect, macro_f1, wilson_interval
 
 
+@given(st.integers(1, 500), st.data())
+def test_an_interval_holds_its_accuracy(n, data):
+    correct = data.draw(st.sampled_from([0, n]) | st.integers(0, n))
+    low, high = wilson_interval(correct, n)
+    assert 0 <= low <= correct / n <= high <= 1
+
+
 def test_the_interval_of_17_of_17_keeps_a_width():
     low, high = wilson_interval(17, 17)
     assert (round(low, 3), high) == (0.816, 1.0)

@@ -72,6 +72,7 @@ def test_over_budget_is_for_those_who_pay():
 def test_the_headline_says_at_most_where_something_is_open():
     assert "at most 10 calls" in plan(part(free=None)).headline
     assert "at most" not in plan(part()).headline
+    assert "10 calls before refills;" in plan(part())._replace(refills="refills may add 5").headline
 
 
 def test_a_sample_speaks_for_all_prompts_by_length():

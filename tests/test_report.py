@@ -14,6 +14,7 @@ from cortex_distill.ledger import Asked
 from cortex_distill.lost_replies import Lost
 from cortex_distill.markup import escaped
 from cortex_distill.prompt_diff import differences, prompts_markdown
+from cortex_distill.quotas import BELOW, REPEATS, Quota, Quotas
 from cortex_distill.report import arms, key, markdown, results, verdicts
 from cortex_distill.report_answers import mistakes
 from cortex_distill.report_tickets import spent
@@ -265,3 +266,26 @@ def test_whatever_prompts_say_their_differences_have_no_other_markup(old, new):
 def test_a_prompt_with_the_words_of_another_says_so():
     said = prompts_markdown({"v1": "one", "v2": "one"}, {"v2": "can only answer with a category"})
     assert said.endswith("### v2 (can only answer with a category)\n\nThe same words as v1\\.".replace("\\", ""))
+
+
+def lost_quotas(category, allowed=3, kept=1):
+    lost = {REPEATS: 7, BELOW: 2}
+    return Quotas([Quota(category, 10, 12, kept, lost), Quota("b", 10, 10, 10, {})], allowed, allowed)
+
+
+def test_a_category_that_is_short_is_said_first_with_what_to_change():
+    said = markdown(summary(quotas=lost_quotas("a|b <b>")))
+    assert "1 of 2 categories kept fewer tickets than wanted after 3 rounds" in said.split("# demo")[0]
+    assert "| a\\|b &lt;b&gt; | 12 | 10 | 7 | 2 | 1 | 9 |" in said
+    assert "the teacher repeats itself" in said
+
+
+def test_without_refills_a_short_category_is_no_warning_and_a_full_run_says_nothing():
+    assert "kept fewer tickets" not in markdown(summary(quotas=lost_quotas("a", allowed=1)))
+    full = Quotas([Quota("a", 10, 10, 10, {})], 1, 3)
+    assert "Quotas" not in markdown(summary(quotas=full))
+
+
+def test_a_run_that_was_filled_by_refills_shows_the_table_without_a_warning():
+    said = markdown(summary(quotas=lost_quotas("a", kept=21)))
+    assert "Every category is full" in said and "short by" not in said and "kept fewer tickets" not in said

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 import yaml
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
+from cortex_distill.report import markdown
 from cortex_distill.session import open_session
 from cortex_distill.summary import Summary
 from tests.conftest import SMALL
@@ -94,6 +98,19 @@ def test_one_yaml_in_accuracies_in_experiments_out(first, distill):
     assert all(0 <= row["ACCURACY_LOW"] <= row["ACCURACY"] <= row["ACCURACY_HIGH"] <= 1 for row in rows)
     assert "simulated models answered" in first.summary.warnings[0]
     assert first.summary.compared
+
+
+def test_a_refill_says_its_round_and_every_category_is_full_in_the_end(first, distill):
+    with get_client(sync_client=True) as client:
+        mine = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(first.summary.run_id)]))
+        names = {task_run.name for task_run in client.read_task_runs(flow_run_filter=mine)}
+    assert {"generate", "judge", "generate, round 2", "judge, round 2"} <= names
+    assert first.summary.quotas.rounds > 1
+    assert [one.category for one in first.summary.quotas.short] == []
+    counted = sum(asked.made for asked in first.summary.calls if asked.step in ("generate", "judge"))
+    paid = [one.calls for one in first.summary.spent if one.step in ("generate", "judge")]
+    assert counted == sum(paid)
+    assert "## Quotas" in markdown(first.summary) and "## Diversity" in markdown(first.summary)
 
 
 def test_the_same_file_again_makes_no_call_and_records_the_same_figures(first, again, config):

@@ -8,9 +8,12 @@ from tests.flows.test_distill import HOLDOUT, flow
 
 @pytest.fixture
 def config(write, tmp_path):
-    """Writes SMALL with a holdout, four calls of the teacher for each category, and changes."""
+    """Writes SMALL with a holdout, ten calls of the teacher for each category and no refill, and changes.
+
+    What refills pay is in tests/tasks/test_quota.py: it depends on what the judge kept.
+    """
     (tmp_path / "rows.csv").write_text(HOLDOUT, encoding="utf-8")
-    small = {"holdout": {"file": "rows.csv"}, "generate.per_category": 40}
+    small = {"holdout": {"file": "rows.csv"}, "generate.per_category": 40, "generate.rounds": 1}
     return lambda changes=None: str(write({**small, **(changes or {})}))
 
 

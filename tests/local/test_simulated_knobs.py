@@ -69,6 +69,11 @@ def test_neighbours_writes_about_another_category_of_the_prompt_and_says_nothing
     assert none < 8 <= some < 25 < most
 
 
+def test_a_teacher_with_one_sentence_says_it_in_every_reply():
+    said = {ticket["request"] for text in texts("simulated:one_sentence=1", WRITE) for ticket in json.loads(text)}
+    assert len(said) == 1
+
+
 def test_too_few_leaves_at_least_one():
     assert all(1 <= len(json.loads(text)) < 8 for text in texts("simulated:too_few=1", WRITE))
 

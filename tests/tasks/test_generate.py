@@ -5,10 +5,11 @@ import json
 import pytest
 
 from cortex_distill.errors import StepError
+from cortex_distill.generation import generation_calls
 from cortex_distill.load import load_experiment
 from cortex_distill.upload import upload
 from tasks.deduplicate import mark_exact_sql
-from tasks.generate import generate_tickets, generation_calls, insert_sql
+from tasks.generate import generate_tickets, insert_sql
 from tasks.prepare import prepare_tables
 
 

@@ -16,6 +16,7 @@ from tasks.judge import judge_tickets
 from tasks.plan import plan_run
 from tasks.planned import planned_against, write_plan
 from tasks.prepare import prepare_tables
+from tasks.quota import rounds
 from tasks.report import what_was_spent
 from tasks.split import split_tickets
 from tasks.statements import statements
@@ -48,8 +49,11 @@ def do(make_run):
     def one(changes=None):
         run = make_run(changes)
         prepare_tables.fn(run)
-        for step in (generate_tickets, deduplicate_tickets, judge_tickets, split_tickets):
-            step.fn(run)
+        for now in rounds(run):
+            generate_tickets.fn(run, now)
+            deduplicate_tickets.fn(run, now)
+            judge_tickets.fn(run, now)
+        split_tickets.fn(run)
         job = start_fine_tuning.fn(run)
         for arm in base_arms(run):
             evaluate_arm.fn(run, arm)
@@ -79,7 +83,7 @@ def test_a_plan_makes_no_call_and_no_table(plan_of, session, with_holdout):
 
 
 def test_a_first_run_makes_no_call_that_was_not_planned(plan_of, do, with_holdout):
-    without_check = {**with_holdout, "judge.check": 0}
+    without_check = {**with_holdout, "judge.check": 0, "generate.rounds": 1}
     planned, made = to_make(plan_of(without_check)), do(without_check)
     assert made["generate", TEACHER] == planned["generate", TEACHER] == 6
     assert set(made) == set(planned)
@@ -114,12 +118,27 @@ def test_one_more_variant_is_planned_with_exactly_its_calls(plan_of, do):
 
 
 def test_a_changed_judge_is_planned_with_exactly_its_ratings(plan_of, do):
-    do()
+    do({"generate.rounds": 1})
     changes = {
-        "judge.prompt": 'Rate {{ request }} from 1 to 5. Answer with JSON only, like {"realistic": 3, "valid": 2}.'
+        "generate.rounds": 1,
+        "judge.prompt": 'Rate {{ request }} from 1 to 5. Answer with JSON only, like {"realistic": 3, "valid": 2}.',
     }
     planned = {key: calls for key, calls in to_make(plan_of(changes)).items() if key[0] == "judge"}
     assert planned == {("judge", TEACHER): do(changes)["judge", TEACHER]}
+
+
+def test_refills_are_told_of_at_most_and_as_they_were_and_then_planned_exactly(plan_of, do, session):
+    assert plan_of().refills == (
+        "refills may add up to 12 calls of the teacher and 48 ratings, if too few tickets are kept"
+    )
+    made = do()
+    session.sql("INSERT INTO EXPERIMENTS (run_id, experiment) SELECT DISTINCT run_id, 'shoes' FROM TICKETS").collect()
+    again = plan_of()
+    assert (again.calls, again.refills) == (0, "")
+    assert sum(line.free for line in again.lines if line.step == "generate") == made["generate", TEACHER] > 6
+    other_judge = plan_of({"judge.thresholds": {"realistic": 4}})
+    refilled = made["generate", TEACHER] - 6
+    assert f"the newest run of this experiment: {refilled} calls and " in other_judge.refills
 
 
 def test_what_depends_on_new_texts_is_open_until_they_are_there(plan_of, do):

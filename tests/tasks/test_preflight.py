@@ -240,7 +240,7 @@ def test_a_prompt_that_does_not_fit_is_counted_by_the_engine(make_run):
 
 
 def test_the_longest_prompt_is_no_shorter_than_any_that_is_sent(make_run):
-    from tasks.generate import generation_calls  # noqa: PLC0415
+    from cortex_distill.generation import generation_calls  # noqa: PLC0415
 
     prompt = "{{ count }} of {{ category }}, {{ tone }}"
     run = make_run({"generate.vary": {"tone": ["calm", "very angry"]}, "generate.prompt": prompt})

@@ -5,11 +5,14 @@ import json
 import pytest
 
 from cortex_distill.errors import ConfigError
+from cortex_distill.generation import generation_calls
 from cortex_distill.load import load_experiment
-from tasks.generate import generate_tickets, generation_calls
+from tasks.generate import all_generated, generate_tickets
+from tasks.judge import judge_tickets
 from tasks.longest_prompts import longest_prompts
 from tasks.plan import plan_run
 from tasks.prepare import prepare_tables
+from tasks.quota import kept_tickets, rounds
 
 PAIR = {"category": "Refund", "unlike": "Late delivery", "tickets": 6}
 
@@ -101,3 +104,26 @@ def test_a_file_without_refine_keeps_its_hash_and_one_with_it_has_another(write)
 def test_what_cannot_be_asked_is_refused_with_its_place(write, refine, said):
     with pytest.raises(ConfigError, match=said):
         load_experiment(write({"refine": refine}))
+
+
+def test_the_refills_of_the_old_run_stay_free_and_full_quotas_are_of_ordinary_tickets(make_run, connect):
+    changes = {"generate.per_category": 12, "generate.rounds": 4, "generate.not_again": 200}
+    changes["generate.prompt"] = (
+        "Write {{ count }} examples of customer messages of the category: {{ category }} ({{ definition }}).\n"
+        'Not again: {{ written | tojson }}\nAnswer with a JSON list. Each element has "scenario" and "request".'
+    )
+
+    def fill(run):
+        prepare_tables.fn(run)
+        found = []
+        for now in rounds(run):
+            found.append(generate_tickets.fn(run, now))
+            judge_tickets.fn(run, now)
+        return all_generated(found)
+
+    old = make_run(changes, connect("duplicates=0.4"))
+    assert fill(old).rounds > 1
+    new = make_run({**changes, "refine": {"pairs": [PAIR]}}, old.session)
+    again = fill(new)
+    assert again.calls.made == 2
+    assert kept_tickets(new) == kept_tickets(old)

@@ -4,6 +4,7 @@ import pytest
 
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.load import load_experiment
+from cortex_distill.rounds import Round
 from cortex_distill.upload import upload
 from tasks.prepare import prepare_tables
 from tasks.vote import all_voted, drop_sql, prompts_sql, vote_on_tickets
@@ -207,7 +208,7 @@ def test_each_round_is_asked_about_for_itself_and_leaves_the_others_alone(make_r
     run = make_run({"vote": VOTE})
     with_tickets(run, *REQUESTS)
     run.sql("UPDATE TICKETS SET round = IFF(ticket_id = '1', 2, 1)")
-    rounds = [vote_on_tickets.fn(run, number) for number in (1, 2)]
+    rounds = [vote_on_tickets.fn(run, Round(number, {})) for number in (1, 2)]
     assert [(one.calls.rows, one.kept, one.other) for one in rounds] == [(2, 2, 0), (1, 0, 1)]
     assert [all_voted(rounds)[0].rows, *all_voted(rounds)[1:4]] == [3, 1, 0, 2]
     assert run.count("SELECT COUNT(vote) FROM TICKETS") == 3

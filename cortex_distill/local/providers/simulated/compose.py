@@ -16,7 +16,7 @@ from cortex_distill.local.providers.simulated.minds import mind_of
 from cortex_distill.local.providers.simulated.reading import Prompt, read
 from cortex_distill.local.providers.simulated.structured import Filler, Schema, fill, leaves
 from cortex_distill.local.providers.simulated.wanted import order_in, wants_tickets
-from cortex_distill.local.providers.simulated.write import Writer
+from cortex_distill.local.providers.simulated.write import Ticket, Writer
 
 _JSON = re.compile(r"\bjson\b", re.I)
 _RATE = re.compile(r"\b(?:scores?|rate|rated|ratings?|grade|judge|evaluate|assess)\b", re.I)
@@ -34,6 +34,13 @@ class _Fated(Writer):
 
     def items(self, name: str, item: Schema) -> Any:
         return self.fate.listed(list(super().items(name, item)))
+
+    def _ticket(self, number: int) -> Ticket:
+        ticket = super()._ticket(number)
+        if self.fate.meets("one_sentence"):
+            about = self.order.category.name.lower() or "problem"
+            ticket.request = f"Hello, I need your help, because it is about {about} and I do not know what to do."
+        return ticket
 
 
 def compose(call: Call, key: bytes, fate: Fate) -> str:

@@ -25,6 +25,8 @@ class Knobs:
     """Share of lists in which some tickets are said twice, word for word."""
     neighbours: float = 0.0
     """Share of tickets that are about another category, where the prompt names others, under the one that was asked."""
+    one_sentence: float = 0.0
+    """Share of replies in which every ticket of a category is the same sentence, in every such reply."""
     off_list: float = 0.0
     """Share of classifications with a label that was not offered."""
     wordy: float = 0.0
