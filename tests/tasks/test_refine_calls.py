@@ -7,6 +7,7 @@ import pytest
 from cortex_distill.errors import ConfigError
 from cortex_distill.generation import generation_calls
 from cortex_distill.load import load_experiment
+from tasks.deduplicate import deduplicate_tickets
 from tasks.generate import all_generated, generate_tickets
 from tasks.judge import judge_tickets
 from tasks.longest_prompts import longest_prompts
@@ -118,6 +119,7 @@ def test_the_refills_of_the_old_run_stay_free_and_full_quotas_are_of_ordinary_ti
         found = []
         for now in rounds(run):
             found.append(generate_tickets.fn(run, now))
+            deduplicate_tickets.fn(run)
             judge_tickets.fn(run, now)
         return all_generated(found)
 
