@@ -1,5 +1,6 @@
 """Several runs side by side: what differs between their configs, how each did, and which differences are shown."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from cortex_distill.verdicts import Verdict, span
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST = 8  # runs: 28 pairs, which is as much as a reader and a correction after Holm can bear
+NO_SETTINGS = ("name", "description", "refine.after")  # what a run is called, and which one it was made after
 NAMED = 3  # differences that a run's name says in words
 
 
@@ -116,7 +118,7 @@ def _value(arm: Accuracy | None) -> float:
 def changes(configs: Sequence[Mapping[str, Any]]) -> list[Change]:
     """The settings in which the configs differ, by dotted key, in the order of the files."""
     flat = [dict(leaves("", config)) for config in configs]
-    keys = dict.fromkeys(key for one in flat for key in one if key not in ("name", "description"))
+    keys = dict.fromkeys(key for one in flat for key in one if key not in NO_SETTINGS)
     found = (Change(key, [one.get(key, ABSENT) for one in flat]) for key in keys)
     return [change for change in found if len(set(change.values)) > 1]
 
@@ -134,6 +136,10 @@ def special_names(experiments: Sequence[str], found: Sequence[Change]) -> list[s
 
 def _said(change: Change, place: int) -> str:
     value, short = change.values[place], change.key.rsplit(".", 1)[-1]
+    if change.key == "refine.pairs":
+        return "not refined" if value == ABSENT else f"refined on {len(json.loads(value))} pairs"
+    if change.key.startswith("refine.") and ABSENT in change.values:
+        return ""  # said by the pairs
     if value == ABSENT:
         return f"no {short}"
     return f"{short}={value}" if len(value) <= LONGEST_VALUE and "\n" not in value else f"its own {short}"

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cortex_distill.config_fields import Label, MappingOrList, Model, Name, Strict, Text, Variant, is_default, is_none
+from cortex_distill.config_refine import Refine, refine_faults
 from cortex_distill.config_rows import NONE_OF_THESE, Holdout, Labelling, Tickets
 from cortex_distill.config_tickets import NOTHING_WRITTEN, Deduplicate, Generate, Judge, Review, Vote
 from cortex_distill.field_checks import Fault, alike, faulty
@@ -119,6 +120,9 @@ class ExperimentConfig(Strict):
     review: Review | None = Field(
         default=None, exclude_if=is_none, description="tickets that a person looks at; none by default"
     )
+    refine: Refine | None = Field(
+        default=None, exclude_if=is_none, description="more tickets where categories were confused; none by default"
+    )
     promote: Promote | None = Field(
         default=None, exclude_if=is_none, description="gate that `distill promote` wants passed; none by default"
     )
@@ -133,7 +137,9 @@ class ExperimentConfig(Strict):
             for place, name in enumerate(self.evaluate.constrained)
             if name not in self.prompts
         ]
-        faults += self._tickets() + self._labels()
+        faults += [*self._tickets(), *self._labels(), *refine_faults(self.refine, self.categories)]
+        if self.refine and not self.is_synthetic:
+            faults.append((("refine",), "asks the teacher to write tickets, and source names real requests; drop it"))
         if self.fine_tune.rows != "tickets" and self.generate.examples is None:
             what = f"'{self.fine_tune.rows}' needs generate.examples; name a file there, or write tickets"
             faults.append((("fine_tune", "rows"), what))

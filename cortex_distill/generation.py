@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from cortex_distill.combinations import Combinations
 from cortex_distill.load import Experiment
 from cortex_distill.prompts import render
+from cortex_distill.refine_calls import refine_calls
 from cortex_distill.rounds import Round, Wanted, first_round
 
 # Calls in a row that show the same examples: a small model reads a prompt that repeats only once, and most of its
@@ -49,6 +50,8 @@ def generation_calls(
         known = {"definition": definition, "written": (written or {}).get(category, [])}
         for call in _of_category(experiment, category, _numbers(experiment, wanted[category], wave), known):
             yield call._replace(row_key=f"{position}-{call.draw}")
+    if not wave and (now is None or now.refining):
+        yield from map(GenerationCall._make, refine_calls(experiment, _examples))
 
 
 def _of_category(

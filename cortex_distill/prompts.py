@@ -36,6 +36,9 @@ _TICKET = _REQUEST | {"category", "definition", "scenario"}
 _BLIND = "would tell the vote what the ticket is meant to be, and it is blind: list {{ categories }} instead"
 PLACES = {
     "generate.prompt": Place(_GENERATE, must=frozenset({"category"})),
+    "refine.prompt": Place(
+        _GENERATE | {"unlike", "unlike_definition", "generate_prompt"}, must=frozenset({"category", "unlike"})
+    ),
     "label.prompt": Place(_CATEGORIES | {"examples", "none_of_these"}, _REQUEST, _REQUEST),
     "judge.prompt": Place(_CATEGORIES | {"criteria"}, _TICKET, _REQUEST),
     "prompts": Place(_CATEGORIES | {"examples"}, _REQUEST, _REQUEST),
@@ -53,6 +56,12 @@ def generate_place(vary: Collection[str], *, examples: bool, per_call: int, writ
     wanted = {"examples": examples, "count": per_call > 1, "written": written}
     must = base.must | frozenset(vary) | {name for name, is_set in wanted.items() if is_set}
     return Place(base.file | frozenset(vary), base.row, must)
+
+
+def refine_place(vary: Collection[str]) -> Place:
+    """`refine.prompt` of one file: attributes, examples and count may reach the teacher through generate_prompt."""
+    base = PLACES["refine.prompt"]
+    return Place(base.file | frozenset(vary), base.row, base.must)
 
 
 def vote_place(*, abstain: bool) -> Place:

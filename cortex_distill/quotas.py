@@ -75,13 +75,14 @@ class Quotas(NamedTuple):
 
 
 def lost_sql(run_id: str, unreadable: str) -> Sql:
-    """category, place, tickets. `unreadable`: what dropped_because begins with where a rating could not be read."""
+    """category, place, tickets, without those of refine. `unreadable`: what dropped_because begins with where a rating
+    could not be read."""
     return Sql(
         """SELECT category, place, COUNT(*) FROM (
             SELECT category, CASE WHEN kept THEN 'kept' WHEN duplicate_of IS NOT NULL THEN 'generate'
                 WHEN STARTSWITH(dropped_because, ?) THEN 'unreadable'
                 ELSE COALESCE(SPLIT_PART(dropped_because, ':', 1), '') END AS place
-            FROM TICKETS WHERE run_id = ?
+            FROM TICKETS WHERE run_id = ? AND attributes:unlike IS NULL
         ) GROUP BY category, place""",
         (unreadable, run_id),
     )

@@ -14,6 +14,7 @@ from cortex_distill.report_quota import quotas
 from cortex_distill.report_requests import requests
 from cortex_distill.report_tickets import spent, tickets
 from cortex_distill.report_trust import trust
+from cortex_distill.report_weak_spots import weak_spots
 from cortex_distill.scores import Score
 from cortex_distill.summary import Summary
 
@@ -44,6 +45,7 @@ def markdown(summary: Summary) -> str:
         confusions(summary),
         mistakes(summary),
         leaks(summary.leaks, summary.repeats, summary.together),
+        weak_spots(summary),
         lost_replies(summary.lost),
         spent(summary),
         f"## Prompts\n\n{prompts_markdown(summary.prompts, remarks)}",

@@ -29,6 +29,7 @@ class Round(NamedTuple):
 
     number: int  # from 1
     wanted: Mapping[str, Wanted]  # every category, in the order of the file
+    refining: int = 0  # tickets that `refine` asks for in the first round; they are beside the quotas
 
     def title(self, step: str) -> str:
         """What a step of this round is called; nothing special in the first."""
@@ -37,12 +38,13 @@ class Round(NamedTuple):
     @property
     def tickets(self) -> int:
         """Asked for in this round."""
-        return sum(one.tickets for one in self.wanted.values())
+        return sum(one.tickets for one in self.wanted.values()) + self.refining
 
 
 def first_round(config: ExperimentConfig) -> Round:
-    """`per_category` tickets of each category."""
-    return Round(1, dict.fromkeys(config.categories, Wanted(config.generate.per_category)))
+    """`per_category` tickets of each category, and what `refine` asks for."""
+    wanted = dict.fromkeys(config.categories, Wanted(config.generate.per_category))
+    return Round(1, wanted, sum(pair.tickets for pair in config.refine.pairs) if config.refine else 0)
 
 
 def next_round(config: ExperimentConfig, last: Round, kept: Mapping[str, int]) -> Round | None:

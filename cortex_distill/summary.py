@@ -17,6 +17,7 @@ from cortex_distill.report_requests import Requests
 from cortex_distill.scores import ROLES, SETS, Score
 from cortex_distill.standings import Standing
 from cortex_distill.verdicts import Verdict
+from cortex_distill.weak_spots import WeakSpots, used_up
 
 DISTILLED = "distillation"  # the tuned student against the best of base student and teacher
 
@@ -93,6 +94,8 @@ class Summary(NamedTuple):
     leaks: Leaks | None = None  # between what is learnt from and what is measured on
     repeats: str = ""  # tickets that repeat another
     together: str = ""  # tickets that stay in one share
+    weak: Sequence[WeakSpots] = ()  # by evaluation set, the most trustworthy first
+    refined_on: Sequence[str] = ()  # evaluation sets that showed the pairs of `refine`
     quotas: Quotas | None = None  # categories from asked to kept; None where nobody was asked for tickets
     diversity: Diversity | None = None
 
@@ -148,6 +151,8 @@ class Summary(NamedTuple):
             said.append(f"simulated models answered: {NOTHING_ELSE}")
         elif any(map(is_local, self.served_by)):
             said.append(not_cortex(self.served_by))
+        if self.best_set in self.refined_on:
+            said.append(used_up([self.best_set]))
         weights = {score.role: score.served_by for score in self.scores}
         if weights.get("teacher") and weights.get("teacher") == weights.get("base student"):
             said.append("teacher and base student are the same model: the student has no better one to learn from")

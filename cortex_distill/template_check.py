@@ -6,7 +6,16 @@ from typing import Any
 from cortex_distill.config import ExperimentConfig
 from cortex_distill.config_rows import NONE_OF_THESE
 from cortex_distill.problem_list import At, Problems
-from cortex_distill.prompts import PLACES, Place, TemplateFailure, generate_place, problems, render, vote_place
+from cortex_distill.prompts import (
+    PLACES,
+    Place,
+    TemplateFailure,
+    generate_place,
+    problems,
+    refine_place,
+    render,
+    vote_place,
+)
 from cortex_distill.raw_data import get_in
 
 
@@ -24,6 +33,7 @@ def _templates(data: dict[str, Any]) -> Iterator[tuple[At, Place]]:
     judge = PLACES["judge.prompt"]
     is_real = isinstance(get_in(data, "source"), dict)
     yield ("judge", "prompt"), judge._replace(row=judge.row - {"scenario"}) if is_real else judge
+    yield ("refine", "prompt"), refine_place(vary if isinstance(vary, dict) else ())
     yield ("label", "prompt"), PLACES["label.prompt"]
     yield ("fine_tune", "prompt"), PLACES["fine_tune.prompt"]
     yield ("vote", "prompt"), vote_place(abstain=get_in(data, "vote", "abstain") is True)
@@ -45,6 +55,7 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
     shown = config.generate.examples.per_call if config.generate.examples else 0
     texts: dict[At, str] = {("generate", "prompt"): config.generate.prompt, ("judge", "prompt"): config.judge.prompt}
     texts |= {("label", "prompt"): config.label.prompt} if config.label else {}
+    texts |= {("refine", "prompt"): config.refine.prompt} if config.refine else {}
     texts |= {("fine_tune", "prompt"): config.fine_tune.prompt}
     texts |= {("vote", "prompt"): config.vote.prompt} if config.vote else {}
     texts |= {("prompts", name): template for name, template in config.prompts.items()}
@@ -52,6 +63,7 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
         values = {"category": label, "definition": definition, "categories": config.categories, "scenario": "scenario"}
         more = {"count": config.generate.per_call, "examples": examples.get(label, [])[:shown], "request": "request"}
         more["none_of_these"] = NONE_OF_THESE
+        more |= {"unlike": label, "unlike_definition": definition, "generate_prompt": "Write requests."}
         more["written"] = ["request"] if config.generate.not_again else []
         vary = {name: options[0] for name, options in config.generate.vary.items()}
         for at, template in texts.items():

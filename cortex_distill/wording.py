@@ -64,6 +64,8 @@ def _field(at: At) -> _Field:
     model: type[BaseModel] | None = ExperimentConfig
     description = ""
     for part in at:
+        if isinstance(part, int):  # a place in a list of such models
+            continue
         field = model.model_fields.get(str(part)) if model else None
         if field is None:
             return _Field([], description)

@@ -17,7 +17,8 @@ SHOWN = 300  # characters of a ticket: enough to say what it is about
 def written_sql(run_id: str, before: int, tokens: int) -> Sql:
     """category, request: those of calls with a number below `before`, the newest calls first, each text once.
 
-    As many of a category as so many tokens may hold; nothing more travels.
+    As many of a category as so many tokens may hold; nothing more travels. Those of refine are not shown: the calls of
+    the run that is refined would change.
     """
     request = normal_sql("t.request")
     return Sql(
@@ -27,7 +28,7 @@ def written_sql(run_id: str, before: int, tokens: int) -> Sql:
                 SELECT key, MIN(draw) AS draw FROM COMPLETIONS
                 WHERE key IN (SELECT completion_key FROM TICKETS WHERE run_id = ?) GROUP BY key
             ) c ON c.key = t.completion_key
-            WHERE t.run_id = ? AND c.draw < ?
+            WHERE t.run_id = ? AND c.draw < ? AND t.attributes:unlike IS NULL
             QUALIFY ROW_NUMBER() OVER (PARTITION BY t.category, {request.text} ORDER BY c.draw, t.ticket_id) = 1
         )
         QUALIFY SUM(LENGTH(request)) OVER (PARTITION BY category ORDER BY draw DESC, ticket_id

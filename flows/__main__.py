@@ -1,4 +1,4 @@
-"""The command line: `distill validate | plan | run | ab | compare | show | promote | holdout | models | engine …`."""
+"""The command line: `distill validate | plan | run | ab | compare | refine | export | show | promote | holdout …`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from cortex_distill.load import Experiment, load_experiment
 from cortex_distill.session import SqlError
 from flows.comparing import ab, compare
 from flows.engine import engine
+from flows.export import export
 from flows.holdout import holdout
 from flows.models import models
 from flows.plan import plan
 from flows.promote import promote
+from flows.refining import refine
 from flows.starting import ENGINE, Interrupted, parsed, prefect_started
 from flows.up import down, up
 
@@ -41,6 +43,8 @@ cli.add_command(plan)
 cli.add_command(up)
 cli.add_command(down)
 cli.add_command(promote)
+cli.add_command(refine)
+cli.add_command(export)
 
 
 @cli.command()

@@ -26,8 +26,15 @@ def run_name() -> str:
 def tried(parameters: Mapping[str, Any]) -> str:
     """`support_tickets judge.thresholds.valid=5`; what sounds like a secret is refused later, and not said here."""
     given = (parameters.get("overrides") or {}).items()
-    special = [f"{key}={'…' if is_secret(key.split('.')[-1]) else value}" for key, value in given]
+    special = [_said(key, value) for key, value in given]
     return " ".join([Path(parameters["config"]).stem, ", ".join(special)]).strip()
+
+
+def _said(key: str, value: Any) -> str:
+    if key == "refine" and isinstance(value, dict):
+        pairs, after = value.get("pairs"), str(value.get("after") or "")
+        return f"refined on {len(pairs) if isinstance(pairs, list) else 0} pairs{after and f' after {after[:8]}'}"
+    return f"{key}={'…' if is_secret(key.split('.')[-1]) else value}"
 
 
 def result_name(summary: Summary, what: str) -> str:

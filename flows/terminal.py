@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cortex_distill.summary import Summary
     from flows.models import Tried
 
+WEAK = 3  # pairs said in a line
 _NEXT = {
     ("distill", "show"): "every run in EXPERIMENTS",
     ("prefect", "server start"): "then http://127.0.0.1:4200/v2/artifacts: the report",
@@ -58,6 +59,8 @@ def show_summary(summary: Summary) -> None:
         console.print(Text(f"Vote: {summary.trust.vote}"))
     if summary.review:
         console.print(Text(f"Review: {summary.review}"))
+    for line in _weak(summary):
+        console.print(Text(line))
     console.print(_calls(summary))
     if summary.planned:
         console.print(_planned(summary))
@@ -104,6 +107,17 @@ def _verdicts(summary: Summary) -> Iterator[str]:
         yield from (f"{role}: {verdict.text}" for verdict in mine if verdict.is_shown)
         if same := [f"{one.first}/{one.second} (p {p_text(one.p_value)})" for one in mine if not one.is_shown]:
             yield f"{role}: no difference shown: {', '.join(same)}"
+
+
+def _weak(summary: Summary) -> Iterator[str]:
+    """The first pairs on each set, and the command that asks for more tickets there."""
+    for found in summary.weak:
+        more = f"; {len(found.pairs) - WEAK} more pairs" if len(found.pairs) > WEAK else ""
+        if found.pairs:
+            said = "; ".join(pair.text for pair in found.pairs[:WEAK])
+            yield f"Weak spots ({found.evaluation_set}, {found.wrong} of {found.n} wrong): {said}{more}"
+    if any(found.evaluation_set == "validation" and found.pairs for found in summary.weak):
+        yield f"  more tickets there, and a comparison: {typed('distill')} refine {summary.run_id[:8]}"
 
 
 def _funnel(summary: Summary) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated, not_cortex
 from cortex_distill.comparison import Side
 from cortex_distill.verdicts import Apart, Pair
+from cortex_distill.weak_spots import used_up
 
 
 def cautions(sides: Sequence[Side], pairs: Sequence[Pair | Apart], role: str, evaluation_set: str) -> list[str]:
@@ -15,6 +16,7 @@ def cautions(sides: Sequence[Side], pairs: Sequence[Pair | Apart], role: str, ev
         *_who_answered(sides),
         *_other_rows(pairs, sides, role),
         *_about_rows(sides, evaluation_set),
+        *_refined(sides, evaluation_set),
         *_chance(role),
     ]
 
@@ -54,6 +56,14 @@ def _about_rows(sides: Sequence[Side], evaluation_set: str) -> Iterator[str]:
         return
     about = dict.fromkeys(str((side.config.get("holdout") or {}).get("about") or "") for side in sides)
     yield from (f"holdout: {text}" for text in about if text)
+
+
+def _refined(sides: Sequence[Side], evaluation_set: str) -> Iterator[str]:
+    """Rows that showed what to ask more tickets for are no untouched rows of that run."""
+    pairs = {side.letter: (side.config.get("refine") or {}).get("pairs", []) for side in sides}
+    letters = [letter for letter in pairs if any(pair.get("seen_on") == evaluation_set for pair in pairs[letter])]
+    if letters:
+        yield used_up([evaluation_set], f" in {', '.join(letters)}")
 
 
 def _chance(role: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from cortex_distill.findings import Finding, first_line, unchecked
 from cortex_distill.model_catalogue import context_of
 from cortex_distill.plan_sql import CHARACTERS_PER_TOKEN
 from cortex_distill.prompts import render
+from cortex_distill.refine_calls import longest_refine_prompt
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError
 from cortex_distill.sql import Sql, join, literal
@@ -42,10 +43,11 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
     shown = config.generate.examples
     written = ["." * round(config.generate.not_again * CHARACTERS_PER_TOKEN)] if config.generate.not_again else []
     generating, judging = [], []
+    shown_first: dict[str, list[dict[str, str]]] = {}  # the longest examples
     for category, definition in config.categories.items():
         own = {"category": category, "definition": definition}
         known = sorted(experiment.examples.get(category, []), key=lambda one: -len(one["scenario"] + one["request"]))
-        examples = known[: shown.per_call] if shown else []
+        examples = shown_first[category] = known[: shown.per_call] if shown else []
         more = {**attributes, **own, "count": config.generate.per_call, "examples": examples}
         more["written"] = written
         generating.append(render(config.generate.prompt, {"categories": config.categories, **more}))
@@ -57,6 +59,9 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
         yield Longest("label.prompt", config.models.teacher, labelling, config.label.max_tokens)
     else:
         yield Longest("generate.prompt", config.models.teacher, longest, config.generate.max_tokens)
+    if config.refine is not None:
+        refining = longest_refine_prompt(experiment, lambda _, category, __: shown_first[category])
+        yield Longest("refine.prompt", config.models.teacher, refining, config.generate.max_tokens)
     for model in config.judges:
         yield Longest("judge.prompt", model, max(judging, key=len), config.judge.max_tokens)
     if vote := config.vote:

@@ -96,7 +96,8 @@ def _stand_in(run: Run, tokens: int) -> dict[str, list[str]]:
 
 def _write_tickets(run: Run, number: int) -> None:
     run.sql(
-        f"""CREATE OR REPLACE TEMPORARY TABLE {CALLS} AS SELECT a.row_key, c.category, '{{}}' AS attributes
+        f"""CREATE OR REPLACE TEMPORARY TABLE {CALLS} AS SELECT a.row_key, c.category,
+            IFF(CONTAINS(a.row_key, 'refine'), '{{"unlike": ""}}', '{{}}') AS attributes
         FROM ASKED_{TEACHER} a JOIN CATEGORIES c
             ON c.run_id = ? AND c.position = SPLIT_PART(a.row_key, '-', 1)::NUMBER""",
         run.id,

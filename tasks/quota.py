@@ -1,6 +1,6 @@
 """Steps 2 and 3, as often as it takes: each category is to end with its number of kept tickets.
 
-In:   TICKETS (kept), generate.per_category, generate.rounds; of real requests there is one round
+In:   TICKETS (kept), generate.per_category, generate.rounds
 Out:  one Round after the other. Nothing is written: what a round asks for follows from the tickets before it
 """
 
@@ -26,8 +26,6 @@ def rounds(run: Run) -> Iterator[Round]:
     """
     now = first_round(run.config)
     yield now
-    if not run.config.is_synthetic:  # there are no more requests than there are
-        return
     while now.number < run.config.generate.rounds and (more := next_round(run.config, now, kept_tickets(run))):
         short = sum(one.tickets > 0 for one in more.wanted.values())
         log("round %d: %d tickets more, as %d categories are short", more.number, more.tickets, short)
@@ -52,8 +50,13 @@ def _kept(run: Run) -> dict[str, int]:
 
 
 def kept_sql(run_id: str) -> Sql:
-    """category, kept tickets."""
-    return Sql("SELECT category, COUNT_IF(kept) FROM TICKETS WHERE run_id = ? GROUP BY category", (run_id,))
+    """category, kept tickets. Those of refine do not fill a quota: they come beside it, and the refills of the run that
+    is refined are asked again, which costs nothing."""
+    return Sql(
+        """SELECT category, COUNT_IF(kept) FROM TICKETS WHERE run_id = ? AND attributes:unlike IS NULL
+        GROUP BY category""",
+        (run_id,),
+    )
 
 
 def quotas_found(run: Run, generated: Generated) -> Quotas:

@@ -41,6 +41,7 @@ from tasks.source import source_of
 from tasks.split import Shares
 from tasks.step import ON_CORTEX, log
 from tasks.vote import Voted
+from tasks.weak_spots import find_weak_spots
 
 MISTAKES_SHOWN = 10
 EARLIER_SHOWN = 5
@@ -67,6 +68,7 @@ class Found(NamedTuple):
 def report_run(run: Run, found: Found) -> Summary:
     """Gather, write the artifact, return the Summary."""
     holdout = run.config.holdout
+    sets = [score.evaluation_set for score in found.scores]
     labelled = found.generated if isinstance(found.generated, Labelled) else None
     summary = Summary(
         experiment=run.config.name,
@@ -86,7 +88,7 @@ def report_run(run: Run, found: Found) -> Summary:
         scores=found.scores,
         compared=compare_arms(run, found.scores),
         tickets=_tickets(run),
-        mistakes=worst_mistakes(run, found.scores[0].evaluation_set),
+        mistakes=worst_mistakes(run, sets[0]),
         training=training(run, found),
         judge_check=found.checked.text if found.checked else "",
         judge_can_tell=found.checked.can_tell if found.checked else None,
@@ -102,6 +104,8 @@ def report_run(run: Run, found: Found) -> Summary:
         leaks=find_leaks(run),
         repeats=found.repeats.text if found.repeats else "",
         together=found.shares.groups.text,
+        weak=[find_weak_spots(run.query, run.id, name) for name in dict.fromkeys((sets[0], "validation"))],
+        refined_on=sorted({pair.seen_on for pair in run.config.refine.pairs}) if run.config.refine else (),
         quotas=quotas_found(run, found.generated) if isinstance(found.generated, Generated) else None,
         diversity=diversity(run.query, run.id),
     )

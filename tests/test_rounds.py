@@ -12,7 +12,7 @@ from cortex_distill.rounds import first_round, next_round, refill
 
 def config(per_category=20, per_call=6, rounds=3):
     generate = SimpleNamespace(per_category=per_category, per_call=per_call, rounds=rounds)
-    return SimpleNamespace(categories={"a": "", "b": ""}, generate=generate)
+    return SimpleNamespace(refine=None, categories={"a": "", "b": ""}, generate=generate)
 
 
 def test_a_full_category_is_asked_for_nothing():

@@ -1,0 +1,114 @@
+"""What the data card of a run says, gathered by a few counting statements.
+
+In:   EXPERIMENTS, TICKETS, COMPLETIONS, REVIEWS
+Out:  CardFacts
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cortex_distill.agreement import Agreement
+from cortex_distill.comparison import Accuracy
+from cortex_distill.data_card import CardFacts, Served
+from cortex_distill.metrics import Interval
+from cortex_distill.scores import ROLES, SETS
+from cortex_distill.session import execute
+from cortex_distill.sql import Sql
+
+if TYPE_CHECKING:
+    from cortex_distill.session import Session
+    from tasks.pick_one import PickedRun
+
+KEYS = ("completion_key", "judge_key", "vote_key")  # of TICKETS: the calls behind a ticket
+
+
+def card_facts(session: Session, run: PickedRun) -> CardFacts:
+    """Everything but the files. Older tables may lack columns, and the table of reviews."""
+
+    def rows(text: str, *binds: object) -> list[Any]:
+        return execute(session, Sql(text, binds))
+
+    there = {
+        (str(table), str(column).lower())
+        for table, column in rows(
+            "SELECT table_name, column_name FROM INFORMATION_SCHEMA.COLUMNS WHERE table_schema = CURRENT_SCHEMA()"
+        )
+    }
+    shares = rows(
+        "SELECT category, COALESCE(split, ''), COUNT(*) FROM TICKETS WHERE run_id = ? AND kept GROUP BY 1, 2",
+        run.run_id,
+    )
+    dropped = rows(
+        """SELECT COALESCE(dropped_because, 'not kept'), COUNT(*) FROM TICKETS
+        WHERE run_id = ? AND NOT COALESCE(kept, FALSE) GROUP BY 1 ORDER BY 2 DESC, 1""",
+        run.run_id,
+    )
+    votes = "COUNT(vote), COUNT_IF(vote = category)" if ("TICKETS", "vote") in there else "0, 0"
+    voted, agreed = rows(f"SELECT {votes} FROM TICKETS WHERE run_id = ?", run.run_id)[0]
+    keys = [key for key in KEYS if ("TICKETS", key) in there]
+    ended_at = rows("SELECT MAX(created_at) FROM EXPERIMENTS WHERE run_id = ?", run.run_id)[0][0]
+    arms = _arms(execute(session, arms_sql(run.run_id)))
+    return CardFacts(
+        run.run_id,
+        run.experiment,
+        run.engine,
+        f"{ended_at:%Y-%m-%d}",
+        run.config_hash,
+        run.git_commit,
+        run.config,
+        [
+            Served(step, model, by, int(calls))
+            for step, model, by, calls in execute(session, served_sql(run.run_id, keys))
+        ],
+        {(str(category), str(split)): int(count) for category, split, count in shares},
+        [(str(reason), int(count)) for reason, count in dropped],
+        (int(voted), int(agreed or 0)),
+        _reviewed(session, run.run_id) if ("REVIEWS", "human_kept") in there else None,
+        arms,
+    )
+
+
+def arms_sql(run_id: str) -> Sql:
+    """evaluation_set, then the fields of Accuracy that every table of experiments has."""
+    return Sql(
+        """SELECT evaluation_set, role, variant, model, served_by, n, correct, accuracy_low, accuracy_high, macro_f1
+        FROM EXPERIMENTS WHERE run_id = ?""",
+        (run_id,),
+    )
+
+
+def _arms(rows: list[Any]) -> dict[str, list[Accuracy]]:
+    """By evaluation set, the most trustworthy first; the tuned student first, then teacher and base student."""
+    found: dict[str, list[Accuracy]] = {}
+    order = sorted(rows, key=lambda row: (SETS.index(row[0]), (ROLES.index(row[1]) + 1) % len(ROLES), row[2]))
+    for name, role, variant, model, served_by, n, correct, low, high, f1 in order:
+        interval = Interval(float(low), float(high))
+        arm = Accuracy(role, variant, model, served_by, int(n), int(correct), interval, float(f1), 1.0)
+        found.setdefault(name, []).append(arm)
+    return found
+
+
+def served_sql(run_id: str, keys: list[str]) -> Sql:
+    """step, model, who answered, and the calls behind the tickets of a run, whichever run paid for them."""
+    used = " UNION ".join(f"SELECT {key} AS key FROM TICKETS WHERE run_id = ?" for key in keys)
+    return Sql(
+        f"""SELECT c.step, c.model, c.answer:value:model::STRING, COUNT(DISTINCT c.key)
+        FROM COMPLETIONS c JOIN ({used}) u ON u.key = c.key
+        WHERE c.answer:value:model IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
+        (run_id,) * len(keys),
+    )
+
+
+def _reviewed(session: Session, run_id: str) -> Agreement | None:
+    counted = execute(
+        session,
+        Sql(
+            """SELECT COUNT_IF(judge_kept AND human_kept), COUNT_IF(judge_kept AND NOT human_kept),
+                COUNT_IF(NOT judge_kept AND human_kept), COUNT_IF(NOT judge_kept AND NOT human_kept)
+            FROM REVIEWS WHERE run_id = ?""",
+            (run_id,),
+        ),
+    )[0]
+    found = Agreement(*(int(count or 0) for count in counted))  # of no rows COUNT_IF may be NULL
+    return found if found.n else None
