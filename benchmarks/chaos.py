@@ -36,8 +36,8 @@ from benchmarks.chaos_tables import differences, failed_jobs, jobs_started, read
 from cortex_distill.local.service import client, door
 from tests.conftest import SMALL
 from tests.flows.test_distill import HOLDOUT
-from tests.flows.test_endpoint import ROUTES, simulated
-from tests.local.endpoint import Reply, Server, completion, serving
+from tests.flows.test_endpoint import simulated
+from tests.local.endpoint import Reply, Server, completion, routes, serving
 
 ROWS_PER_STATEMENT = 6  # several statements for each step, so that kills fall between them, too
 LATENCY = 0.3  # seconds a call: long enough that engines die while calls are in the air
@@ -171,7 +171,7 @@ def _served(folder: Path) -> Iterator[Server]:
     """The models' server, and the files of the experiment."""
     with serving() as server:
         server.behave = lambda body, number: Reply(completion(simulated(body), body), seconds=LATENCY)
-        (folder / "local.toml").write_text(ROUTES.format(url=server.base_url), encoding="utf-8")
+        (folder / "local.toml").write_text(routes(server.base_url), encoding="utf-8")
         (folder / "rows.csv").write_text(HOLDOUT, encoding="utf-8")
         data = yaml.safe_load(SMALL) | {"holdout": {"file": "rows.csv"}}
         del data["prompts"]["with_definitions"]

@@ -8,19 +8,7 @@ from cortex_distill.errors import StepError
 from cortex_distill.local.providers import Call
 from cortex_distill.local.providers.simulated import SimulatedProvider
 from tests.flows.test_distill import HOLDOUT
-from tests.local.endpoint import Reply, completion, failure, serving
-
-ROUTES = """
-[[models]]
-name = "llama3.3-70b"
-provider = "openai"
-base_url = "{url}"
-model = "served-70b"
-
-[[models]]
-name = "*"
-provider = "simulated"
-"""
+from tests.local.endpoint import Reply, completion, failure, routes, serving
 
 
 def simulated(body):
@@ -51,7 +39,7 @@ def endpoint():
 @pytest.fixture
 def distill(prefect_server, endpoint, home, write, tmp_path, monkeypatch):
     """Runs the flow; teacher and judge are models of the server."""
-    (tmp_path / "local.toml").write_text(ROUTES.format(url=endpoint.base_url))
+    (tmp_path / "local.toml").write_text(routes(endpoint.base_url))
     (tmp_path / "rows.csv").write_text(HOLDOUT, encoding="utf-8")
     monkeypatch.setenv("DISTILL_MODELS", str(tmp_path / "local.toml"))
     monkeypatch.setenv("DISTILL_HOME", str(home))

@@ -21,19 +21,8 @@ from flows.console import Screen
 from tests.conftest import SMALL
 from tests.heard import heard
 from tests.hostile_strings import HOSTILE
-from tests.local.endpoint import Reply, completion, prompt, serving
+from tests.local.endpoint import Reply, completion, prompt, routes, serving
 
-ROUTES = """
-[[models]]
-name = "llama3.3-70b"
-provider = "openai"
-base_url = "{url}"
-model = "served-70b"
-
-[[models]]
-name = "*"
-provider = "simulated"
-"""
 # What may not stand in anything that a person is shown: control characters, and what turns the direction of writing.
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 CALM = [text for text in HOSTILE if text.strip()]
@@ -142,7 +131,7 @@ def run(prefect_server, tmp_path_factory):
     data = experiment(labels, folder)
     with pytest.MonkeyPatch.context() as patch, serving() as server, heard() as lines:
         server.behave = Writer()
-        (folder / "local.toml").write_text(ROUTES.format(url=server.base_url))
+        (folder / "local.toml").write_text(routes(server.base_url))
         patch.setenv("DISTILL_MODELS", str(folder / "local.toml"))
         patch.setenv("DISTILL_HOME", str(folder / "engine"))
         from flows.distill import distill  # noqa: PLC0415

@@ -14,21 +14,9 @@ from cortex_distill.sql import Sql
 from flows.naming import tried
 from tests.flows.test_distill import HOLDOUT
 from tests.heard import heard
-from tests.local.endpoint import Reply, completion, failure, prompt, serving
+from tests.local.endpoint import Reply, completion, failure, prompt, routes, serving
 
 KEY, PASSWORD, IN_FILE = "sk-planted-4711-key", "planted-password-0815", "planted-in-a-file-1234"
-ROUTES = """
-[[models]]
-name = "llama3.3-70b"
-provider = "openai"
-base_url = "{url}"
-model = "served-70b"
-api_key_env = "PLANTED_KEY"
-
-[[models]]
-name = "*"
-provider = "simulated"
-"""
 SECRET_FILES = {"connections.toml", "local.toml"}
 
 
@@ -53,7 +41,7 @@ def planted(prefect_server, home, write, tmp_path, monkeypatch):
     (tmp_path / "rows.csv").write_text(HOLDOUT, encoding="utf-8")
     with serving() as server:
         server.behave = answers
-        (tmp_path / "local.toml").write_text(ROUTES.format(url=server.base_url))
+        (tmp_path / "local.toml").write_text(routes(server.base_url, 'api_key_env = "PLANTED_KEY"'))
         monkeypatch.setenv("PLANTED_KEY", KEY)
         monkeypatch.setenv("SNOWFLAKE_HOME", str(tmp_path))
         monkeypatch.setenv("DISTILL_HOME", str(home))
