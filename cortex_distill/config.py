@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cortex_distill.config_fields import Label, MappingOrList, Model, Name, Strict, Text, Variant, is_default, is_none
+from cortex_distill.config_messages import Messages
 from cortex_distill.config_refine import Refine, refine_faults
 from cortex_distill.config_rows import NONE_OF_THESE, Holdout, Labelling, Tickets
 from cortex_distill.config_tickets import NOTHING_WRITTEN, Deduplicate, Generate, Judge, Review, Vote
@@ -129,6 +130,9 @@ class ExperimentConfig(Strict):
     budget: Budget | None = Field(
         default=None, exclude_if=is_none, description="where a run stops spending; no limit by default"
     )
+    messages: Messages | None = Field(
+        default=None, exclude_if=is_none, description="how an inbox is answered (`distill messages`); not by default"
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> "ExperimentConfig":
@@ -211,3 +215,11 @@ class ExperimentConfig(Strict):
         named = {f"models.{role}": model for role, model in self.models.model_dump().items()}
         named |= {f"judge.also.{place}": model for place, model in enumerate(self.judge.also)}
         return named | ({"vote.model": self.vote.model} if self.vote else {})
+
+    def _answered(self) -> list[Fault]:
+        """Categories whose tickets should be answered, and that there are not."""
+        return [
+            (("messages", "only", place), f"'{label}' is no category; {suggestion(label, self.categories)}")
+            for place, label in enumerate(self.messages.only if self.messages else ())
+            if label not in self.categories
+        ]

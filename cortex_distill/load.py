@@ -27,7 +27,7 @@ class Experiment(NamedTuple):
 
     config: ExperimentConfig
     path: Path
-    hash: str  # 16 hex digits over the config (overrides applied, order kept; no gate, no budget) and its files
+    hash: str  # 16 hex digits over the config (overrides applied, order kept; no gate, budget, messages) and its files
     examples: dict[str, list[dict[str, str]]]  # by category; {} where the file names none
 
 
@@ -78,9 +78,10 @@ def load_experiment(
     if not (is_fetched and without_fetched):
         files.add(data, "holdout", "file", missing=fetch(data, path_) if is_fetched else "")
     files.add(data, "source", "file")
+    files.there(data, "messages", "inbox", "file")
     config = _validated(data, found)
     try_templates(config, examples, found)
     found.stop_if_any()
-    measured = config.model_dump(mode="json", exclude={"promote", "budget"})  # they change no figure
+    measured = config.model_dump(mode="json", exclude={"promote", "budget", "messages"})  # they change no figure
     canonical = json.dumps([measured, files.sums], ensure_ascii=False, separators=(",", ":"))
     return Experiment(config, path_, hashlib.sha256(canonical.encode()).hexdigest()[:16], examples)

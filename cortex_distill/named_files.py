@@ -45,6 +45,10 @@ class NamedFiles:
         self.sums[".".join(at)] = hashlib.sha256(content).hexdigest()
         return NamedFile(path, content)
 
+    def there(self, data: dict[str, Any], *at: str) -> None:
+        """Whether a file is there that has no part in the hash, since it changes no figure."""
+        self._path(data, at)
+
     def _path(self, data: dict[str, Any], at: tuple[str, ...], missing: str = "") -> Path | None:
         name = get_in(data, *at)
         if not isinstance(name, str) or not name.strip() or Path(name).is_absolute():

@@ -121,7 +121,7 @@ def promote(session: Session, engine: str, chosen: Candidate) -> Promotion:
             f"not promoted: {chosen.model} has {chosen.figures}; {'; '.join(chosen.missing)} ({gate}).\n"
             "More training rows or more epochs may raise the accuracy, more evaluation rows the lower end."
         )
-    if not _exists(session, chosen.model):
+    if not model_exists(session, chosen.model):
         raise StepError(
             f"not promoted: {chosen.model} is not on '{engine}' (SHOW MODELS); was it dropped? run it again"
         )
@@ -133,7 +133,8 @@ def promote(session: Session, engine: str, chosen: Candidate) -> Promotion:
     return Promotion(alias, chosen.model, chosen.run_id, is_new=True)
 
 
-def _exists(session: Session, model: str) -> bool:
+def model_exists(session: Session, model: str) -> bool:
+    """Whether the engine has a tuned model of that name, with or without database and schema."""
     *scope, name = model.upper().split(".")
     where = f" IN SCHEMA {'.'.join(scope)}" if scope else ""
     shown = execute(session, Sql(f"SHOW MODELS LIKE {literal(name)}{where}"))

@@ -9,6 +9,7 @@ from cortex_distill.problem_list import At, Problems
 
 _FREE: set[At] = {  # keys are the author's
     ("categories",), ("generate", "vary"), ("judge", "thresholds"), ("prompts",), ("holdout", "labels"),
+    ("messages", "prompts"),
 }  # fmt: skip
 _SECRET = re.compile(
     r"(.*_)?(password|passwd|pwd|passphrase|token|secrets?|api_?key|private_key|credentials?|authenticator)(_.*)?"

@@ -3,7 +3,8 @@
 Every table carries `run_id`. Order and meaning follow the steps: what was asked (COMPLETIONS) and
 is being asked now (CLAIMS), what came of it (TICKETS), what each of several judges said (RATINGS), what people made of
 it (REVIEWS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good
-it was (EXPERIMENTS), what was expected before (PLANS), what went into use (PROMOTIONS).
+it was (EXPERIMENTS), what was expected before (PLANS), what went into use (PROMOTIONS),
+what was to be answered by it (INBOX) and what was written (MESSAGES).
 """
 
 from collections.abc import Iterable
@@ -48,6 +49,14 @@ TABLES = {
     "PROMOTIONS": """
         alias STRING, model STRING, run_id STRING, experiment STRING, evaluation_set STRING, n NUMBER, accuracy FLOAT,
         accuracy_low FLOAT, gate VARIANT, promoted_by STRING, promoted_at TIMESTAMP_NTZ""",
+    "INBOX": """
+        run_id STRING, row_key STRING, ticket_id STRING, customer_name STRING, email STRING, request STRING,
+        contact_preference STRING, channel STRING, category STRING, classified_key STRING, left_out STRING""",
+    "MESSAGES": """
+        run_id STRING, experiment STRING, source_run STRING, source_model STRING, source_alias STRING, row_key STRING,
+        ticket_id STRING, category STRING, channel STRING, variant STRING, model STRING, message STRING, words NUMBER,
+        most_words NUMBER, first_words NUMBER, status STRING, flags VARIANT, error STRING, served_by STRING,
+        completion_key STRING, classified_key STRING, created_at TIMESTAMP_NTZ""",
 }
 
 # Columns that came later than their table: whoever has the table gets them with the next run.

@@ -5,6 +5,7 @@ from typing import Any
 
 from cortex_distill.config import ExperimentConfig
 from cortex_distill.config_rows import NONE_OF_THESE
+from cortex_distill.message_prompts import COMPARE_PLACE, MESSAGE_PLACE, most_words
 from cortex_distill.problem_list import At, Problems
 from cortex_distill.prompts import (
     PLACES,
@@ -39,6 +40,9 @@ def _templates(data: dict[str, Any]) -> Iterator[tuple[At, Place]]:
     yield ("vote", "prompt"), vote_place(abstain=get_in(data, "vote", "abstain") is True)
     variants = get_in(data, "prompts")
     yield from ((("prompts", name), PLACES["prompts"]) for name in (variants if isinstance(variants, dict) else ()))
+    messages = get_in(data, "messages", "prompts")
+    yield from ((("messages", "prompts", n), MESSAGE_PLACE) for n in (messages if isinstance(messages, dict) else ()))
+    yield ("messages", "compare", "prompt"), COMPARE_PLACE
 
 
 def check_templates(data: dict[str, Any], found: Problems) -> None:
@@ -69,5 +73,20 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
         for at, template in texts.items():
             try:
                 render(template, {**values, **more, **vary, "criteria": list(config.judge.thresholds)})
+            except TemplateFailure as failure:
+                found.in_template(at, failure.line, f"cannot be rendered: {failure.what}; mend the template")
+    _try_messages(config, found)
+
+
+def _try_messages(config: ExperimentConfig, found: Problems) -> None:
+    if (messages := config.messages) is None:
+        return
+    texts: dict[At, str] = {("messages", "prompts", name): text for name, text in messages.prompts.items()}
+    texts |= {("messages", "compare", "prompt"): messages.compare.prompt} if messages.compare else {}
+    row = dict.fromkeys(COMPARE_PLACE.row, "said")
+    for channel, words in most_words(messages).items():
+        for at, template in texts.items():
+            try:
+                render(template, {**row, "categories": config.categories, "channel": channel, "words": words})
             except TemplateFailure as failure:
                 found.in_template(at, failure.line, f"cannot be rendered: {failure.what}; mend the template")

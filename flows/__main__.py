@@ -13,6 +13,7 @@ import click
 from cortex_distill.errors import ConfigError, DistillError
 from cortex_distill.load import Experiment, load_experiment
 from cortex_distill.session import SqlError
+from flows.answering import messages
 from flows.comparing import ab, compare
 from flows.engine import engine
 from flows.export import export
@@ -37,6 +38,7 @@ def cli() -> None:
 cli.add_command(ab)
 cli.add_command(compare)
 cli.add_command(engine)
+cli.add_command(messages)
 cli.add_command(holdout)
 cli.add_command(models)
 cli.add_command(plan)

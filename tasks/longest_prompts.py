@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from cortex_distill.config_rows import NONE_OF_THESE
 from cortex_distill.findings import Finding, first_line, unchecked
+from cortex_distill.message_prompts import COMPARE_PLACE, most_words
 from cortex_distill.model_catalogue import context_of
 from cortex_distill.plan_sql import CHARACTERS_PER_TOKEN
 from cortex_distill.prompts import render
@@ -71,6 +72,12 @@ def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
     for variant, template in config.prompts.items():
         for model in dict.fromkeys((config.models.teacher, config.models.student)):
             yield Longest(f"prompts.{variant}", model, render(template, asked), config.evaluate.max_tokens)
+    if config.messages is not None:
+        row = {**dict.fromkeys(COMPARE_PLACE.row, ""), "request": request, "categories": config.categories}
+        for channel, words in most_words(config.messages).items():
+            for variant, template in config.messages.prompts.items():
+                said = render(template, {**row, "channel": channel, "words": words})
+                yield Longest(f"messages.prompts.{variant}", config.messages.model, said, config.messages.max_tokens)
     tuning = render(config.fine_tune.prompt, {"categories": config.categories, "request": request})
     yield Longest("fine_tune.prompt", config.models.student, tuning, config.evaluate.max_tokens)
 

@@ -45,7 +45,10 @@ class Preflight(NamedTuple):
 @task(name="preflight", **ON_CORTEX)
 def check_everything(run: Run) -> Preflight:
     """Check, show the warnings. Raises SetupError with every problem, one a line."""
-    found = findings(run)
+    return _said(run, findings(run))
+
+
+def _said(run: Run, found: list[Finding]) -> Preflight:
     said = lines(run, warnings(found))
     for warning in said:
         for listener in listeners:
@@ -61,18 +64,31 @@ def check_everything(run: Run) -> Preflight:
 def findings(run: Run) -> list[Finding]:
     """Everything that is wrong or doubtful, in the order of the steps. Raises SqlError for what may pass."""
     account = account_of(run.session)
-    named = run.config.asked
-    known = {model: _known(run, account, model) for model in dict.fromkeys(named.values())}
-    today = datetime.now(UTC).date()
-    found = [*rights_findings(account), *model_findings(named, account, known, today)]
-    wrong = {name for key, name in named.items() for one in problems(found) if key in one.at.split(", ")}
-    found += _nobody_answers(run, {key: name for key, name in named.items() if name not in wrong})
+    named = run.config.asked | (run.config.messages.models if run.config.messages else {})
+    found = [*rights_findings(account), *check_models(run, account, named)]
     holdout = check_holdout(run, account.here.role)
     requests = check_source(run, account.here.role)
     longest = max(holdout.longest, requests.longest, key=len)
     found += [*requests.found, *holdout.found, *context_findings(run, longest, account.here.region)]
     examples = sum(map(len, run.experiment.examples.values()))
     return [*found, *size_findings(run.config, examples, requests.usable), *_doubts(run)]
+
+
+def check_models(run: Run, account: Account, named: dict[str, str]) -> list[Finding]:
+    """Whether each can be called; `named`: key of the file → model, the student's among them."""
+    known = {model: _known(run, account, model) for model in dict.fromkeys(named.values())}
+    found = list(model_findings(named, account, known, datetime.now(UTC).date()))
+    wrong = {name for key, name in named.items() for one in problems(found) if key in one.at.split(", ")}
+    return [*found, *_nobody_answers(run, {key: name for key, name in named.items() if name not in wrong})]
+
+
+@task(name="preflight", **ON_CORTEX)
+def check_message_models(run: Run) -> Preflight:
+    """The models that answer an inbox; the file's others are not called. Raises SetupError, as check_everything."""
+    mine = run.config.messages.models if run.config.messages else {}
+    named = {"models.student": run.config.models.student, **mine}
+    found = check_models(run, account_of(run.session), named)
+    return _said(run, [one for one in found if one.at == "models" or set(one.at.split(", ")) & mine.keys()])
 
 
 def _known(run: Run, account: Account, model: str) -> Known:

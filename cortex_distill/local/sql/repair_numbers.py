@@ -94,6 +94,14 @@ def _average(node: exp.Expr) -> exp.Expr:
     return macro("avg", value, value.copy())
 
 
+def _count_if(node: exp.Expr) -> exp.Expr:
+    """Of no rows it is 0, as COUNT is; DuckDB says NULL."""
+    if isinstance(node.this, exp.Distinct):
+        return node
+    found = exp.Case(ifs=[exp.If(this=node.this.copy(), true=exp.Literal.number(1))])
+    return exp.Count(this=found)
+
+
 def over(node: exp.Expr) -> exp.Expr:
     """AVG(x) OVER (…): x is a column of the same row, whose type decides."""
     called = node.this
@@ -159,6 +167,7 @@ RULES: dict[type[exp.Expr], Rule] = {
     **dict.fromkeys(_SUMS, _total),
     exp.Add: _arithmetic,
     exp.Avg: _average,
+    exp.CountIf: _count_if,
     exp.Div: _divide,
     exp.Mod: _modulo,
     exp.Mul: _arithmetic,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cortex_distill.local.providers.simulated.chance import share
-from cortex_distill.local.providers.simulated.fate import pick
+from cortex_distill.local.providers.simulated.fate import Fate, pick
 from cortex_distill.local.providers.simulated.reading import Prompt
 from cortex_distill.local.providers.simulated.structured import Filler
 
@@ -14,6 +14,9 @@ _TEXT = re.compile(r"(?:preference|channel|via|by|through|as)\W{0,3}\s*(?:a |an 
 _WRITE = re.compile(
     r"\b(?:write|draft|compose|send|answer|reply)\b[^.\n]{0,60}\b(?:e-?mail|text|message|sms|letter|reply|response)",
     re.I,
+)
+_TO_CUSTOMER = re.compile(
+    r"\bwrite\s+(?:an?|the|one)\s+(?:[\w-]+\s){0,3}(?:e-?mail|text|sms|message|reply)\b[^.\n]{0,80}\bcustomer\b", re.I
 )
 _ABOUT = re.compile(
     r"\b(?:promoting|about|regarding|announcing|offering|to thank|apologi[sz]ing for)\s+([^.\n]{3,120})", re.I
@@ -25,14 +28,21 @@ _SMALL = (
 )  # fmt: skip
 
 
+def writes_to_customer(frame: str) -> bool:
+    """Whether a prompt orders one message to a customer, whatever lists stand in it."""
+    return bool(_TO_CUSTOMER.search(frame))
+
+
 class Chat(Filler):
     """Says something short and friendly; mails and texts use what the prompt tells of the customer."""
 
-    def __init__(self, prompt: Prompt, key: bytes) -> None:
-        self.prompt, self.key = prompt, key
+    def __init__(self, prompt: Prompt, key: bytes, fate: Fate) -> None:
+        self.prompt, self.key, self.fate = prompt, key, fate
 
     def text(self, name: str) -> str:
-        return self.message() if _WRITE.search(self.prompt.text) else str(pick(_SMALL, self.key, "small talk"))
+        if _WRITE.search(self.prompt.text):
+            return self.fate.message(self.message())
+        return str(pick(_SMALL, self.key, "small talk"))
 
     def choice(self, name: str, options: Sequence[Any]) -> Any:
         return options[int(share(self.key, name) * len(options))]

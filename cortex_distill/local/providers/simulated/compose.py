@@ -7,13 +7,14 @@ from typing import Any
 
 from cortex_distill.local.providers import Call
 from cortex_distill.local.providers.simulated.chance import share
-from cortex_distill.local.providers.simulated.chat import Chat
+from cortex_distill.local.providers.simulated.chat import Chat, writes_to_customer
 from cortex_distill.local.providers.simulated.classify import Classifier, say
 from cortex_distill.local.providers.simulated.fate import Fate, fenced
 from cortex_distill.local.providers.simulated.judge import Judge, criteria_in
 from cortex_distill.local.providers.simulated.labels import labels_in
 from cortex_distill.local.providers.simulated.minds import mind_of
 from cortex_distill.local.providers.simulated.reading import Prompt, read
+from cortex_distill.local.providers.simulated.side_by_side import SideBySide, compares
 from cortex_distill.local.providers.simulated.structured import Filler, Schema, fill, leaves
 from cortex_distill.local.providers.simulated.wanted import order_in, wants_tickets
 from cortex_distill.local.providers.simulated.write import Ticket, Writer
@@ -70,7 +71,9 @@ def _filler(call: Call, prompt: Prompt, key: bytes, fate: Fate) -> Filler:
         classifier = Classifier(call.model, prompt, key, _temperature(call))
         classifier.off_list = fate.meets("off_list")
         return classifier
-    return Chat(prompt, key)
+    if task == "compare":
+        return SideBySide(call.model, prompt, key)
+    return Chat(prompt, key, fate)
 
 
 def _temperature(call: Call) -> float:
@@ -79,6 +82,10 @@ def _temperature(call: Call) -> float:
 
 
 def _task(prompt: Prompt, schema: Schema | None) -> str:
+    if compares(prompt.text):
+        return "compare"
+    if schema is None and writes_to_customer(prompt.frame):
+        return "chat"
     if schema is not None:
         return _task_of_schema(prompt, schema)
     named = _task_in(prompt.frame)

@@ -9,6 +9,7 @@ from cortex_distill.local.providers.simulated.chance import share
 from cortex_distill.local.providers.simulated.knobs import Knobs
 
 REFUSAL = "I'm sorry, but I can't help with that request."
+RAMBLING = "As you know we always do our very best for all our valued customers everywhere."
 THROTTLED = "remote service error: 429 'too many requests: the service is throttled, retry later'"
 BROKEN = "remote service error: 400 'the request cannot be processed by the model'"
 
@@ -32,6 +33,11 @@ class Fate:
         if self.meets("too_few") and len(tickets) > 1:
             tickets = tickets[: max(1, int(len(tickets) * (0.3 + 0.6 * share(self.key, "few"))))]
         return tickets
+
+    def message(self, text: str) -> str:
+        """A message to a customer, too long or with a gap in it if that is its fate."""
+        text = f"{text}\n\n{' '.join([RAMBLING] * 10)}" if self.meets("too_long") else text
+        return f"{text}\n[Your Name]" if self.meets("placeholders") else text
 
     def spoiled(self, text: str) -> str:
         """The reply as it arrives."""

@@ -31,6 +31,10 @@ class Knobs:
     """Share of classifications with a label that was not offered."""
     wordy: float = 0.0
     """Share of classifications with a sentence around the label."""
+    too_long: float = 0.0
+    """Share of messages to customers that have some 150 words more than they should."""
+    placeholders: float = 0.0
+    """Share of messages to customers that are signed by [Your Name]."""
     empty: float = 0.0
     """Share of replies without a single character."""
     refusal: float = 0.0
