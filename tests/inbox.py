@@ -33,7 +33,7 @@ Request: {{ request }}
 Answer with JSON like {"winner": "first"}; first, second or tie."""
 MESSAGES = {"model": "llama3.3-70b", "prompts": {"plain": PLAIN}}
 COMPARED = {"model": "llama3.3-70b", "prompts": {"plain": PLAIN, "warm": WARM},
-            "compare": {"judge": "mistral-large2", "prompt": JUDGE}}  # fmt: skip
+            "compare": {"judge": "mistral-large3", "prompt": JUDGE}}  # fmt: skip
 PAIRS = [("too small", "Wrong size"), ("sandals too large sizes boots", "Wrong size"), ("money back", "Refund"),
          ("refund my order", "Refund"), ("parcel not arrived", "Late delivery"),
          ("where is my delivery", "Late delivery")]  # fmt: skip

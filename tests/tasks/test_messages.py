@@ -27,14 +27,14 @@ def inbox(tmp_path):
 
 
 @pytest.fixture
-def trained(make_run):
-    """A run with a tuned student, and runs of messages on its engine, with changes to the section."""
-    source = make_run()
+def trained(make_run, connect, request):
+    """A run with a tuned student, and runs of messages on its engine, with changes to the section. Takes knobs."""
+    source = make_run(session=connect(getattr(request, "param", "")))
     model = train(source)
 
-    def answering(changes=None, session=None):
+    def answering(changes=None):
         section = {f"messages.{key}": value for key, value in {**MESSAGES, **(changes or {})}.items()}
-        return make_run(section, session or source.session)
+        return make_run(section, source.session)
 
     return source, model, answering
 
@@ -88,9 +88,10 @@ def test_the_second_run_of_an_inbox_makes_no_call_and_the_same_messages(trained,
     assert len(rows(second)) == len(ROWS)
 
 
-def test_a_message_that_is_too_long_is_asked_for_once_more_and_then_marked(trained, inbox, connect):
+@pytest.mark.parametrize("trained", ["too_long=1"], indirect=True)
+def test_a_message_that_is_too_long_is_asked_for_once_more_and_then_marked(trained, inbox):
     _, _, answering = trained
-    run = answering(session=connect("too_long=1"))
+    run = answering()
     answer(run, inbox())
     found = rows(run)
     assert {row["STATUS"] for row in found} == {"too long"}
@@ -100,9 +101,10 @@ def test_a_message_that_is_too_long_is_asked_for_once_more_and_then_marked(train
     assert all("Write it in at most " in prompt for prompt in again)
 
 
-def test_a_second_answer_that_is_short_enough_is_taken_and_every_row_is_short_or_marked(trained, inbox, connect):
+@pytest.mark.parametrize("trained", ["too_long=0.5"], indirect=True)
+def test_a_second_answer_that_is_short_enough_is_taken_and_every_row_is_short_or_marked(trained, inbox):
     _, _, answering = trained
-    run = answering(session=connect("too_long=0.5"))
+    run = answering()
     answer(run, inbox([(f"T{n}", *ROWS[n % 5][1:4], f"{ROWS[n % 5][4]} {n}", ROWS[n % 5][5]) for n in range(30)]))
     found = rows(run)
     mended = [row for row in found if row["FIRST_WORDS"] > row["MOST_WORDS"] >= row["WORDS"]]
@@ -111,10 +113,10 @@ def test_a_second_answer_that_is_short_enough_is_taken_and_every_row_is_short_or
     assert all((row["STATUS"] == "too long") == (row["WORDS"] > row["MOST_WORDS"]) for row in found)
 
 
-def test_a_failed_call_is_a_message_without_an_answer_and_spoils_no_other(trained, inbox, connect):
+@pytest.mark.parametrize("trained", ["empty=0.5"], indirect=True)
+def test_a_failed_call_is_a_message_without_an_answer_and_spoils_no_other(trained, inbox):
     _, _, answering = trained
-    run = answering(session=connect("empty=0.5"))
-    run.sql("SELECT 1")
+    run = answering()
     student = choose_student.fn(run)
     read_inbox.fn(run, inbox([(f"T{n}", *ROWS[1][1:4], f"My parcel has not arrived {n}", "Email") for n in range(20)]))
     classify_inbox.fn(run, student)
@@ -129,7 +131,7 @@ def test_only_fields_that_the_template_names_travel(trained, inbox):
     run = answering({"prompts": {"bare": "Write a {{ channel }} to a customer, {{ words }} words: {{ request }}"}})
     answer(run, inbox())
     asked = prompts(run) + prompts(run, "classify")
-    assert len(asked) == 2 * len(ROWS)
+    assert len(asked) >= 2 * len(ROWS)
     for row in ROWS:
         for secret in (row[0], row[1], row[2], row[3]):
             assert not any(secret in prompt for prompt in asked)
@@ -183,7 +185,7 @@ def test_hostile_text_in_tickets_and_prompt_changes_nothing_but_the_text_shown(t
     answer(run, inbox(cells))
     kept = run.sql("SELECT request, customer_name, ticket_id FROM INBOX WHERE run_id = ?", run.id)
     blank = " \t\r\n"
-    wanted = sorted((f"refund {text}".strip(blank), text.strip(blank), text.strip(blank)) for text in HOSTILE)
+    wanted = sorted((f"refund {text}".strip(), text.strip(), text.strip()) for text in HOSTILE)
     assert sorted(map(tuple, kept)) == wanted
     found = rows(run)
     assert len(found) == 2 * run.count("SELECT COUNT(*) FROM INBOX WHERE run_id = ? AND left_out IS NULL", run.id)
@@ -216,7 +218,7 @@ def test_the_student_is_asked_as_it_was_trained_whatever_the_file_says_today(tra
     assert sorted(prompts(run, "classify")) == sorted(row[4] for row in ROWS)
 
 
-def test_unknown_runs_and_aliases_say_what_to_do(trained, write, connect):
+def test_unknown_runs_and_aliases_say_what_to_do(trained):
     _, _, answering = trained
     run = answering()
     for who, told in (
@@ -306,9 +308,10 @@ def test_tickets_of_other_categories_are_left_out_and_counted(trained, inbox):
     assert {row["CATEGORY"] for row in rows(run)} == {"Refund"}
 
 
-def test_an_answer_that_names_no_category_leaves_its_ticket_out(trained, inbox, connect):
+@pytest.mark.parametrize("trained", ["off_list=0.5"], indirect=True)
+def test_an_answer_that_names_no_category_leaves_its_ticket_out(trained, inbox):
     _, _, answering = trained
-    run = answering(session=connect("off_list=0.5"))
+    run = answering()
     student = choose_student.fn(run)
     read_inbox.fn(run, inbox([(f"T{n}", "Ann", "", "", f"refund my order {n}", "Email") for n in range(20)]))
     classified = classify_inbox.fn(run, student)
