@@ -31,7 +31,9 @@ def flags_sql(run_id: str) -> Sql:
         SELECT m.row_key, m.variant, TRIM(REGEXP_SUBSTR(m.message, ?)) AS placeholder,
             TRIM(REGEXP_SUBSTR(m.message, ?, 1, 1, 'e', 2)) AS greeting, o.other_customer
         FROM mine m LEFT JOIN (
-            SELECT row_key, variant, MIN(found) AS other_customer FROM others GROUP BY row_key, variant
+            SELECT row_key, variant,
+                LEFT(LISTAGG(DISTINCT found, ', ') WITHIN GROUP (ORDER BY found), 300) AS other_customer
+            FROM others GROUP BY row_key, variant
         ) o ON o.row_key = m.row_key AND o.variant = m.variant
         WHERE REGEXP_COUNT(m.message, ?) > 0 OR REGEXP_COUNT(m.message, ?) > 0 OR o.other_customer IS NOT NULL""",
         (*mine.binds, *others.binds, PLACEHOLDER, EMPTY_GREETING, PLACEHOLDER, EMPTY_GREETING),

@@ -54,7 +54,7 @@ def expect_calls(run: Run, student: Student) -> list[Expected]:
     found = [
         Expected("classify", student.model, calls, answered),
         Expected("messages", config.model, messages),
-        Expected("messages that are too long, again", config.model, messages),
+        Expected("shorten what is too long", config.model, messages),
     ]
     if config.compare is not None:
         pairs = comb(len(config.prompts), 2) * min(tickets, config.compare.tickets)

@@ -38,19 +38,19 @@ class Written(NamedTuple):
 def write_messages(run: Run, student: Student) -> Written:
     """Ask, ask once more where a message is too long, then check. Safe to repeat: the run's own rows are replaced."""
     with progress("write messages") as report:
-        calls = run.ask(_ask(run, prompts_sql(run, student)), report)
+        calls = run.ask(_ask(run, "messages", prompts_sql(run, student)), report)
     with progress("shorten messages") as report:
-        again = run.ask(_ask(run, again_sql(run, student, calls.replies)), report)
+        again = run.ask(_ask(run, "shorten", again_sql(run, student, calls.replies)), report)
     run.sql("DELETE FROM MESSAGES WHERE run_id = ?", run.id)
     run.query(insert_sql(run, student, calls.replies, again.replies))
     run.query(flag_sql(run.id))
     return Written(calls, again)
 
 
-def _ask(run: Run, rows: Sql) -> Ask:
+def _ask(run: Run, step: str, rows: Sql) -> Ask:
     config = messages_of(run)
     parameters = {"temperature": config.temperature, "max_tokens": config.max_tokens}
-    return Ask("messages", rows, config.model, parameters)
+    return Ask(step, rows, config.model, parameters)
 
 
 def shown_sql(run: Run, source_run: str) -> Sql:

@@ -1,4 +1,4 @@
-"""Messages: each ticket gets one that is short enough or marked, models see named fields alone, nothing is paid twice."""
+"""Messages: short enough or marked, models see the named fields alone, and nothing is paid twice."""
 
 import csv
 from pathlib import Path
@@ -96,9 +96,9 @@ def test_a_message_that_is_too_long_is_asked_for_once_more_and_then_marked(train
     found = rows(run)
     assert {row["STATUS"] for row in found} == {"too long"}
     assert all(row["WORDS"] > row["MOST_WORDS"] for row in found)
-    again = [prompt for prompt in prompts(run) if "An earlier answer had" in prompt]
+    again = prompts(run, "shorten")
     assert len(again) == len(ROWS)
-    assert all("Write it in at most " in prompt for prompt in again)
+    assert all("An earlier answer had 1" in prompt and "Write it in at most " in prompt for prompt in again)
 
 
 @pytest.mark.parametrize("trained", ["too_long=0.5"], indirect=True)
@@ -139,7 +139,9 @@ def test_only_fields_that_the_template_names_travel(trained, inbox):
 
 def test_what_is_redacted_reaches_no_model_and_the_table_keeps_the_original(trained, inbox):
     _, _, answering = trained
-    secret = "Refund please, write to a.b@c.org or +49 170 1234567, card 4111 1111 1111 1111, DE89 3704 0044 0532 0130 00"
+    secret = (
+        "Refund please, write to a.b@c.org or +49 170 1234567, card 4111 1111 1111 1111, DE89 3704 0044 0532 0130 00"
+    )
     run = answering({"redact": ["email", "phone", "card", "iban"]})
     answer(run, inbox([("T1", "Ann Lee", "ann@x.org", "Shoes", secret, "Email")]))
     for prompt in prompts(run) + prompts(run, "classify"):
@@ -232,7 +234,7 @@ def test_unknown_runs_and_aliases_say_what_to_do(trained):
 
 
 def test_without_a_tuned_student_the_command_that_makes_one_is_named(make_run):
-    with pytest.raises(StepError, match=r"'shoes' has no run with a tuned student on 'local'; start one: .*distill run"):
+    with pytest.raises(StepError, match="'shoes' has no run with a tuned student on 'local'; start one: "):
         choose_student.fn(make_run({"messages": MESSAGES}))
 
 
@@ -325,7 +327,7 @@ def test_the_calls_are_counted_before_they_are_made(trained, inbox):
     student = choose_student.fn(run)
     read_inbox.fn(run, inbox())
     assert [(one.step, one.most, one.answered) for one in expect_calls.fn(run, student)] == [
-        ("classify", 6, 0), ("messages", 6, None), ("messages that are too long, again", 6, None),
+        ("classify", 6, 0), ("messages", 6, None), ("shorten what is too long", 6, None),
     ]  # fmt: skip
     classify_inbox.fn(run, student)
     assert expect_calls.fn(run, student)[0].answered == 6
