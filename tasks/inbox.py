@@ -19,7 +19,7 @@ from cortex_distill.message_prompts import EMAIL, TEXT
 from cortex_distill.replies import BLANK
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql, identifier
-from cortex_distill.tables import complete_sql
+from cortex_distill.tables import THERE, complete_sql
 from cortex_distill.upload import upload
 from tasks.step import ON_CORTEX, task
 
@@ -84,7 +84,7 @@ def read_inbox(run: Run, given: str = "", limit: int = 0) -> Read:
     Raises ConfigError for an unusable file, SetupError for an unusable table, StepError without a request.
     """
     place = place_of_inbox(run, given)
-    for statement in complete_sql():
+    for statement in complete_sql(run.sql(THERE)):
         run.sql(statement)
     staged = f"STAGED_{run.id.replace('-', '')[:16]}"
     names = (*COLUMNS, "email")

@@ -14,7 +14,7 @@ from cortex_distill.programs import typed
 from cortex_distill.promotion import model_exists, newest
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
-from cortex_distill.tables import complete_sql
+from cortex_distill.tables import THERE, complete_sql
 from tasks.step import ON_CORTEX, task
 
 FIELDS = """e.run_id, e.experiment, e.model, e.config:fine_tune:prompt::STRING, e.config:evaluate:max_tokens::NUMBER,
@@ -45,7 +45,7 @@ def choose_student(run: Run, beginning: str = "", alias: str = "") -> Student:
     """Raises ConfigError if both are given, StepError, saying what to do, if there is no such run, alias or model."""
     if beginning and alias:
         raise ConfigError("give either --run or --alias: an alias names the run that was promoted")
-    for statement in complete_sql():
+    for statement in complete_sql(run.sql(THERE)):
         run.sql(statement)
     rows = run.query(_wanted_sql(run, beginning, alias))
     if not rows:
