@@ -215,11 +215,3 @@ class ExperimentConfig(Strict):
         named = {f"models.{role}": model for role, model in self.models.model_dump().items()}
         named |= {f"judge.also.{place}": model for place, model in enumerate(self.judge.also)}
         return named | ({"vote.model": self.vote.model} if self.vote else {})
-
-    def _answered(self) -> list[Fault]:
-        """Categories whose tickets should be answered, and that there are not."""
-        return [
-            (("messages", "only", place), f"'{label}' is no category; {suggestion(label, self.categories)}")
-            for place, label in enumerate(self.messages.only if self.messages else ())
-            if label not in self.categories
-        ]

@@ -15,6 +15,7 @@ from cortex_distill.prompts import (
     problems,
     refine_place,
     render,
+    suggestion,
     vote_place,
 )
 from cortex_distill.raw_data import get_in
@@ -81,6 +82,10 @@ def try_templates(config: ExperimentConfig, examples: dict[str, list[dict[str, s
 def _try_messages(config: ExperimentConfig, found: Problems) -> None:
     if (messages := config.messages) is None:
         return
+    for place, label in enumerate(messages.only):
+        if label not in config.categories:
+            what = f"'{label}' is no category; {suggestion(label, config.categories)}"
+            found.at(("messages", "only", place), what)
     texts: dict[At, str] = {("messages", "prompts", name): text for name, text in messages.prompts.items()}
     texts |= {("messages", "compare", "prompt"): messages.compare.prompt} if messages.compare else {}
     row = dict.fromkeys(COMPARE_PLACE.row, "said")
