@@ -63,9 +63,9 @@ def _others_sql(run_id: str) -> Sql:
     stranger = "NOT CONTAINS(m.own, ' ' || {0} || ' ') AND NOT CONTAINS(m.wrote, ' ' || {0} || ' ')".format
     return Sql(
         f"""names AS (
-            SELECT ARRAY_TO_STRING(tokens, ' ') AS name, LOWER(ARRAY_TO_STRING(tokens, ' ')) AS lower_name,
+            SELECT DISTINCT ARRAY_TO_STRING(tokens, ' ') AS name, LOWER(ARRAY_TO_STRING(tokens, ' ')) AS lower_name,
                 ARRAY_SIZE(tokens) AS n
-            FROM (SELECT DISTINCT ARRAY_SLICE(REGEXP_SUBSTR_ALL(customer_name, ?), 0, {LONGEST_NAME}) AS tokens
+            FROM (SELECT ARRAY_SLICE(REGEXP_SUBSTR_ALL(customer_name, ?), 0, {LONGEST_NAME}) AS tokens
                 FROM INBOX WHERE run_id = ? AND customer_name <> '')),
         parts AS (
             SELECT DISTINCT p.value::STRING AS part FROM names, LATERAL FLATTEN(input => SPLIT(lower_name, ' ')) p),
@@ -98,11 +98,13 @@ def _others_sql(run_id: str) -> Sql:
             ) m WHERE m.own <> '  ' AND m.greeted <> LOWER(m.greeted)
                 AND LOWER(m.greeted) IN (SELECT part FROM parts) AND {stranger("LOWER(m.greeted)")}
             UNION ALL
-            SELECT m.row_key, m.variant, e.email
-            FROM mine m, LATERAL FLATTEN(input => REGEXP_SUBSTR_ALL(LOWER(m.message), ?)) a
-            JOIN (SELECT DISTINCT LOWER(email) AS email FROM INBOX WHERE run_id = ? AND email <> '') e
-                ON e.email = a.value::STRING
-            WHERE e.email <> m.email AND NOT CONTAINS(m.request, e.email))""",
+            SELECT w.row_key, w.variant, e.email
+            FROM (
+                SELECT m.row_key, m.variant, m.email, m.request, a.value::STRING AS address
+                FROM mine m, LATERAL FLATTEN(input => REGEXP_SUBSTR_ALL(LOWER(m.message), ?)) a
+            ) w JOIN (SELECT DISTINCT LOWER(email) AS email FROM INBOX WHERE run_id = ? AND email <> '') e
+                ON e.email = w.address
+            WHERE e.email <> w.email AND NOT CONTAINS(w.request, e.email))""",
         (
             *(TOKEN, run_id, _TOKEN_ENDS, _POSSESSIVE, TOKEN),
             *(GREETED, _TOKEN_ENDS, _POSSESSIVE, EMAIL_ADDRESS, run_id),
