@@ -61,7 +61,7 @@ deployments: install  ## Bring prefect.yaml in step with configs/: a deployment 
 	$(BIN)/python -m flows.deployments
 
 lock: install  ## Resolve the locks anew (versions and hashes, no addresses)
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --group dev --group app --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements/project.lock
 	$(BIN)/uv pip compile requirements/model.in --no-deps --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements/model.lock
