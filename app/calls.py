@@ -1,7 +1,7 @@
 """Model calls of the page: counted and priced before, made once, kept in COMPLETIONS like every other call.
 
-The key of a call is that of the project's ledger (cortex_distill/ledger_sql.py): who answers, model, parameters, schema,
-draw and prompt. So what a run has asked is not asked again here, and what is asked here is free for a later run.
+The key of a call is that of the ledger (cortex_distill/ledger_sql.py): who answers, model, parameters, schema,
+draw and prompt. So what a run has asked is not asked again here, and the other way round.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from uuid import uuid4
 from door import Failed, Row, rows, rows_if_there, who_answers
 
 OURS = "app"  # run_id and step of the page's calls, so that they count for no run
+LONGEST = 4096  # tokens of a reply where no limit is given: AI_COMPLETE's default
 TOGETHER = 4  # calls in one statement: as many are lost at most, and so often progress is shown
-_MODEL = re.compile(r'[A-Za-z0-9_.$-]{1,255}')
-_REPLY = (
-    "COALESCE(c.answer:value:choices[0]:messages::STRING, c.answer:value:structured_output[0]:raw_message::STRING)"
-)
+_MODEL = re.compile(r"[A-Za-z0-9_.$-]{1,255}")
+_REPLY = "COALESCE(c.answer:value:choices[0]:messages::STRING, c.answer:value:structured_output[0]:raw_message::STRING)"
 _TABLE = """CREATE TABLE IF NOT EXISTS COMPLETIONS (key STRING, run_id STRING, ask_id STRING, step STRING, model STRING,
-    prompt STRING, parameters VARIANT, response_format VARIANT, draw NUMBER, answer VARIANT, answered_at TIMESTAMP_NTZ)"""
+    prompt STRING, parameters VARIANT, response_format VARIANT, draw NUMBER, answer VARIANT,
+    answered_at TIMESTAMP_NTZ)"""
 
 
 class Question(NamedTuple):
@@ -45,7 +45,7 @@ class Reply(NamedTuple):
 
 class Estimate(NamedTuple):
     """Before calls are made: how many, how many are answered already, prompt tokens of the others (None if the engine
-    counts none for this model), and credits on Cortex (None without a known price)."""
+    counts none for this model), and the most credits they can take on Cortex (None without a known price)."""
 
     calls: int
     free: int
@@ -90,7 +90,10 @@ def estimate(question: Question, prompts: Sequence[str]) -> Estimate:
     missing = [prompt for key, prompt in pending.items() if key not in answered]
     tokens = _tokens(question.model, missing)
     price = _price(question.model)
-    return Estimate(len(missing), len(answered), tokens, None if None in (price, tokens) else price * (tokens or 0))
+    if price is None or tokens is None:
+        return Estimate(len(missing), len(answered), tokens, None)
+    longest = int(question.parameters.get("max_tokens", LONGEST)) * len(missing)
+    return Estimate(len(missing), len(answered), tokens, price * (tokens + longest))
 
 
 def ask(question: Question, prompts: Sequence[str], progress: Callable[[int, int], None]) -> list[Reply]:
@@ -113,8 +116,8 @@ def _insert(question: Question, calls: Sequence[Mapping[str, str]]) -> None:
     """One statement of calls; what has been answered meanwhile, by whomever, is left out."""
     schema = f"response_format => {_constant({'type': 'json', 'schema': question.schema})}," if question.schema else ""
     rows(
-        f"""INSERT INTO COMPLETIONS (key, run_id, ask_id, step, model, prompt, parameters, response_format, draw, answer,
-            answered_at)
+        f"""INSERT INTO COMPLETIONS (key, run_id, ask_id, step, model, prompt, parameters, response_format, draw,
+            answer, answered_at)
         SELECT p.key, ?, ?, ?, ?, p.prompt, PARSE_JSON(?), PARSE_JSON(?), 0,
             AI_COMPLETE(model => {_constant(checked(question.model))}, prompt => p.prompt,
                 model_parameters => {_constant(dict(question.parameters))}, {schema}
@@ -164,10 +167,12 @@ def _tokens(model: str, prompts: Sequence[str]) -> int | None:
 
 
 def _price(model: str) -> float | None:
-    """Credits per token, as the newest plan of any run has it; None if no plan has a price for the model."""
+    """Credits per token, from the newest plans of runs; None if no plan has a price for the model. The lowest ratio is
+    the price: where answers are free, a plan counts the tokens of the others, but credits for all."""
     found = rows_if_there(
-        """SELECT credits / tokens AS price FROM PLANS WHERE LOWER(model) = LOWER(?) AND credits > 0 AND tokens > 0
-        ORDER BY planned_at DESC LIMIT 1""",
+        """SELECT MIN(price) AS price FROM (
+            SELECT credits / tokens AS price FROM PLANS WHERE LOWER(model) = LOWER(?) AND credits > 0 AND tokens > 0
+            ORDER BY planned_at DESC LIMIT 20)""",
         model,
     )
-    return float(found[0]["price"]) if found else None
+    return float(found[0]["price"]) if found and found[0]["price"] is not None else None

@@ -18,7 +18,8 @@ def choices() -> dict[str, list[str]]:
         column: [
             str(row["choice"])
             for row in rows_if_there(
-                f"SELECT DISTINCT {column} AS choice FROM EXPERIMENTS WHERE {column} IS NOT NULL ORDER BY 1 LIMIT {MOST}"
+                f"""SELECT DISTINCT {column} AS choice FROM EXPERIMENTS WHERE {column} IS NOT NULL
+                ORDER BY 1 LIMIT {MOST}"""
             )
         ]
         for column in FILTERS
@@ -65,7 +66,8 @@ def scores_of(run_ids: list[str], evaluation_set: str) -> list[Row]:
 def arms(run_id: str) -> list[Row]:
     """The run's scores: role, model, variant, evaluation_set, n, accuracy, served_by, credits."""
     return rows(
-        """SELECT role, model, variant, evaluation_set, n, accuracy, served_by, credits FROM EXPERIMENTS WHERE run_id = ?
+        """SELECT role, model, variant, evaluation_set, n, accuracy, served_by, credits
+        FROM EXPERIMENTS WHERE run_id = ?
         ORDER BY IFF(evaluation_set = 'holdout', 0, 1), evaluation_set, accuracy DESC, role, variant""",
         run_id,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import experiment_rows
 import pandas as pd
+import streamlit as st
+
+import experiment_rows
 import picks
 import plots
-import streamlit as st
+import run_parts
 from door import Row
 from look import answered_by, caution, day, empty, heading, one_line
 
@@ -33,9 +35,9 @@ def page() -> None:
     with compare:
         _compare(found)
     with matrix:
-        _confusion(found)
+        run_parts.confusion(found)
     with cost:
-        _cost(found)
+        run_parts.cost(found)
 
 
 def _leaderboard() -> None:
@@ -61,35 +63,37 @@ def _leaderboard() -> None:
 
 def _label(score: Row) -> str:
     name = f"{score['role']}" if score["role"] == "tuned student" else f"{score['role']}, {score['variant']}"
-    return f"{one_line(name, 38)} · {picks.short(score['run_id'])}"
+    return f"{picks.short(score['run_id'])} · {one_line(name, 38)}"
 
 
 def _board_row(score: Row) -> dict[str, Any]:
     return {
-        "Experiment": one_line(score["experiment"], 60),
-        "Set": score["evaluation_set"],
         "Role": score["role"],
         "Variant": score["variant"],
         "Accuracy": score["accuracy"],
-        "from": score["accuracy_low"],
+        "95 % from": score["accuracy_low"],
         "to": score["accuracy_high"],
         "n": score["n"],
+        "Set": score["evaluation_set"],
+        "Run": picks.short(score["run_id"]),
+        "Experiment": one_line(score["experiment"], 60),
+        "Answered by": answered_by(score["served_by"]),
         "Macro F1": score["macro_f1"],
         "Off-list": score["off_list"],
         "Unanswered": score["unanswered"],
         "Model": score["model"],
-        "Answered by": answered_by(score["served_by"]),
         "Tokens": (score["prompt_tokens"] or 0) + (score["completion_tokens"] or 0),
         "Credits": score["credits"],
-        "Run": score["run_id"],
         "At": day(score["created_at"]),
     }
 
 
 def _columns() -> dict[str, Any]:
-    share = {name: st.column_config.NumberColumn(format="%.2f") for name in ("from", "to", "Macro F1")}
-    accuracy = st.column_config.ProgressColumn(format="%.2f", min_value=0.0, max_value=1.0, width="small")
-    credits = st.column_config.NumberColumn(format="%.4f", help="Empty where models on a machine answered: those cost none.")
+    share = {name: st.column_config.NumberColumn(format="%.2f") for name in ("95 % from", "to", "Macro F1")}
+    accuracy = st.column_config.ProgressColumn(format="%.2f", min_value=0.0, max_value=1.0, width="medium")
+    credits = st.column_config.NumberColumn(
+        format="%.4f", help="Empty where models on a machine answered: those cost none."
+    )
     return {**share, "Accuracy": accuracy, "Credits": credits}
 
 
@@ -97,10 +101,15 @@ def _compare(found: list[Row]) -> None:
     labels = {run["run_id"]: picks.run_label(run) for run in found}
     first = [run["run_id"] for run in found[:LEAST]]
     name = f"Runs to compare ({LEAST} to {MOST})"
-    chosen = st.multiselect(name, list(labels), default=first, format_func=labels.get, max_selections=MOST, key="runs")
+    chosen = st.multiselect(
+        name, list(labels), default=first, format_func=labels.__getitem__, max_selections=MOST, key="runs"
+    )
     if len(chosen) < LEAST:
-        empty(f"Choose at least {LEAST} runs.", "With one run only in the list, start another, with one value changed.",
-              "distill run configs/support_tickets.yaml --set judge.thresholds.valid=5")
+        empty(
+            f"Choose at least {LEAST} runs.",
+            "With one run only in the list, start another, with one value changed.",
+            "distill run configs/support_tickets.yaml --set judge.thresholds.valid=5",
+        )
         return
     sets = list(dict.fromkeys(row["evaluation_set"] for run in chosen for row in experiment_rows.arms(run)))
     evaluation_set = st.selectbox("Evaluation set", sets, key="compare_set")
@@ -108,12 +117,17 @@ def _compare(found: list[Row]) -> None:
     caution({str(score["served_by"]) for score in scores})
     arms = dict.fromkeys((score["role"], score["variant"]) for score in scores)
     cells = {(score["role"], score["variant"], score["run_id"]): _figures(score) for score in scores}
-    heads = {run: f"{one_line(labels[run].split(' · ')[1], 20)} · {picks.short(run)}" for run in chosen}
-    table = [{"Role": role, "Variant": variant} | {heads[run]: cells.get((role, variant, run), "–") for run in chosen}
-             for role, variant in arms]
+    days = {run["run_id"]: day(run["created_at"]) for run in found}
+    heads = {run: f"{picks.short(run)} · {days[run]}" for run in chosen}
+    table = [
+        {"Role": role, "Variant": variant} | {heads[run]: cells.get((role, variant, run), "–") for run in chosen}
+        for role, variant in arms
+    ]
     st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch")
     st.altair_chart(plots.intervals([{**score, "label": _label(score)} for score in scores]), width="stretch")
-    st.caption("Intervals that overlap show no difference. `distill compare` tests runs in pairs on the rows they share.")
+    st.caption(
+        "Intervals that overlap show no difference. `distill compare` tests runs in pairs on the rows they share."
+    )
     st.subheader("What differs between the files")
     differences = experiment_rows.config_differences(chosen)
     if differences:
@@ -126,62 +140,3 @@ def _compare(found: list[Row]) -> None:
 def _figures(score: Row) -> str:
     low, high = score["accuracy_low"], score["accuracy_high"]
     return f"{score['accuracy']:.2f} ({low:.2f}–{high:.2f}), n = {score['n']}"
-
-
-def _confusion(found: list[Row]) -> None:
-    labels = {run["run_id"]: picks.run_label(run) for run in found}
-    left, right = st.columns(2)
-    run_id = left.selectbox("Run", list(labels), format_func=labels.get, key="matrix_run")
-    arms = experiment_rows.arms(run_id)
-    arm = right.selectbox("Arm", arms, format_func=_arm, key="matrix_arm")
-    cells = experiment_rows.confusion(run_id, arm["role"], arm["variant"], arm["evaluation_set"])
-    if not cells:
-        empty("This run has no predictions in this schema.", "Run it again: what was answered before is not asked again.")
-        return
-    caution({str(arm["served_by"])})
-    st.altair_chart(plots.matrix(cells, _ordered(run_id, cells)), width="stretch")
-
-
-def _ordered(run_id: str, cells: list[Row]) -> list[str]:
-    seen = [cell[side] for cell in cells for side in ("category", "prediction") if cell[side]]
-    return list(dict.fromkeys([*picks.categories(run_id), *seen]))
-
-
-def _arm(arm: Row) -> str:
-    return f"{arm['evaluation_set']} · {arm['role']}, {one_line(arm['variant'], 40)} · {arm['accuracy']:.2f}, n = {arm['n']}"
-
-
-def _cost(found: list[Row]) -> None:
-    labels = {run["run_id"]: picks.run_label(run) for run in found}
-    run_id = st.selectbox("Run", list(labels), format_func=labels.get, key="cost_run")
-    calls, plan = experiment_rows.calls_of(run_id), experiment_rows.plan_of(run_id)
-    caution({str(row["served_by"]) for row in calls})
-    paid = [float(arm["credits"]) for arm in experiment_rows.arms(run_id) if arm["credits"] is not None]
-    planned = sum(float(row["credits"]) for row in plan if row["credits"] is not None)
-    tokens = sum(int(row[kind] or 0) for row in calls for kind in ("prompt_tokens", "completion_tokens"))
-    one, two, three, four = st.columns(4)
-    one.metric("Calls made", f"{sum(int(row['calls']) for row in calls):,}")
-    two.metric("Tokens", f"{tokens:,}")
-    three.metric("Credits of its scores", f"{sum(paid):.4f}" if paid else "none", help="As recorded; none where models on a machine answered.")
-    four.metric("Planned on Cortex, at most", f"{planned:.4f}" if planned else "no price", help="From PLANS: as if every ticket were kept.")
-    st.subheader("Calls that this run made")
-    if calls:
-        st.dataframe(pd.DataFrame(map(_call_row, calls)), hide_index=True, width="stretch")
-    else:
-        empty("This run made no call.", "All its answers were in the ledger before, so they cost nothing again.")
-    if plan:
-        st.subheader("What was planned")
-        st.dataframe(pd.DataFrame(map(_plan_row, plan)), hide_index=True, width="stretch")
-
-
-def _call_row(row: Row) -> dict[str, Any]:
-    names = {"step": "Step", "model": "Model", "calls": "Calls", "failed": "Failed"}
-    told = {shown: row[name] for name, shown in names.items()}
-    return told | {"Prompt tokens": row["prompt_tokens"], "Reply tokens": row["completion_tokens"],
-                   "Answered by": answered_by(row["served_by"])}
-
-
-def _plan_row(row: Row) -> dict[str, Any]:
-    credits = None if row["credits"] is None else float(row["credits"])
-    return {"Step": row["step"], "Model": row["model"], "Calls": row["calls"], "Tokens": row["tokens"],
-            "Credits on Cortex": credits}

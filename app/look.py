@@ -6,12 +6,14 @@ options of a list, charts. Headings and captions are this project's own words.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import streamlit as st
+
 from door import Failed
 
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -20,6 +22,8 @@ _STYLE = """<style>
 h1 {font-size: 1.9rem !important; font-weight: 650 !important; letter-spacing: -0.01em; padding-bottom: 0 !important;}
 h3 {font-size: 1.1rem !important; font-weight: 600 !important;}
 [data-testid="stText"] {white-space: pre-wrap; overflow-wrap: anywhere; font-family: inherit;}
+[data-baseweb="tag"], [data-baseweb="tag"] span {max-width: none !important;}
+.faint {color: #5c6370; font-size: 0.875rem; overflow-wrap: anywhere;}
 [data-testid="stMetricValue"] {font-size: 1.5rem;}
 </style>"""
 
@@ -74,9 +78,14 @@ def answered_by(served_by: object) -> str:
     return f"local model ({name})" if ":" in name else name or "unknown"
 
 
-def caution(served_by: set[str]) -> None:
-    """One line above figures that are not Cortex's."""
+def caution(served_by: set[str], what: str = "figure") -> None:
+    """One line above figures, or other answers, that are not Cortex's."""
     if any(name.startswith("simulated") for name in served_by):
-        st.warning("Simulated models answered some of these calls: the figures show that the machinery works, nothing else.")
+        st.warning(f"Simulated models answered here: each {what} shows that the machinery works, and nothing else.")
     elif any(":" in name for name in served_by):
-        st.info("Models on this machine answered some of these calls: no such figure is Cortex's.")
+        st.info(f"Models on this machine answered here: no such {what} is Cortex's.")
+
+
+def faint(text: str) -> None:
+    """Foreign text beside what matters, small and grey. It is HTML, not Markdown, so escaping it is enough."""
+    st.html(f'<span class="faint">{html.escape(text)}</span>')

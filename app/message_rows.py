@@ -17,7 +17,8 @@ def classifier(run_id: str) -> Row | None:
     """The arm whose answers sort the tickets: the tuned student, else the run's best; role, variant, model."""
     found = rows(
         """SELECT role, variant, model FROM EXPERIMENTS WHERE run_id = ?
-        ORDER BY IFF(role = 'tuned student', 0, 1), IFF(evaluation_set = 'holdout', 0, 1), accuracy DESC, variant LIMIT 1""",
+        ORDER BY IFF(role = 'tuned student', 0, 1), IFF(evaluation_set = 'holdout', 0, 1), accuracy DESC, variant
+        LIMIT 1""",
         run_id,
     )
     return found[0] if found else None

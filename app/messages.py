@@ -1,16 +1,17 @@
-"""Page Messages: write an email or a text for tickets of a category, look at each, keep or discard it. Nothing is sent."""
+"""Page Messages: write an email or a text for tickets of a category, look at each, keep or discard it."""
 
 from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
 
 import calls
 import letters
 import message_rows
-import pandas as pd
 import picks
-import streamlit as st
 from calls import Question, Reply
 from door import Row
-from look import answered_by, caution, day, empty, heading, one_line
+from look import answered_by, caution, day, empty, faint, heading, one_line
 from written import written_by_the_flow
 
 MOST = 20  # tickets for which messages are written at once
@@ -55,13 +56,18 @@ def _write(run_id: str) -> None:
         return
     question = Question(model, {"temperature": 0, "max_tokens": LONGEST[channel]})
     prompts = [letters.filled(prompt, {"request": ticket["request"] or "", "category": category}) for ticket in found]
-    _estimated(question, prompts)
+    estimated = st.empty()
     if st.button(f"Write {len(found)} message{'s' if len(found) > 1 else ''}", type="primary", key="messages_write"):
         bar = st.progress(0.0, "Asking …")
-        calls.ask(question, prompts, lambda done, all_: bar.progress(done / max(all_, 1), f"{done} of {all_} answered"))
+
+        def told(done: int, all_: int) -> None:
+            bar.progress(done / max(all_, 1), f"{done} of {all_} answered")
+
+        calls.ask(question, prompts, told)
         bar.empty()
-    _drafts([{**ticket, "run_id": run_id, "category": category, "channel": channel, "model": model} for ticket in found],
-            calls.replies(question, prompts))  # fmt: skip
+    estimated.caption(_estimate(calls.estimate(question, prompts)))
+    about = {"run_id": run_id, "category": category, "channel": channel, "model": model}
+    _drafts([{**ticket, **about} for ticket in found], calls.replies(question, prompts))
 
 
 def _first(models: list[str], run_id: str) -> int:
@@ -70,17 +76,18 @@ def _first(models: list[str], run_id: str) -> int:
     return next((n for n, model in enumerate(models) if model in teachers), 0)
 
 
-def _estimated(question: Question, prompts: list[str]) -> None:
-    expected = calls.estimate(question, prompts)
+def _estimate(expected: calls.Estimate) -> str:
+    if not expected.calls:
+        return f"All {expected.free} are answered already: writing again costs nothing"
     tokens = "not counted for this model" if expected.tokens is None else f"{expected.tokens:,} prompt tokens"
-    price = "no price known" if expected.credits is None else f"some {expected.credits:.5f} credits on Cortex"
+    price = "no price known" if expected.credits is None else f"at most {expected.credits:.5f} credits on Cortex"
     free = f", {expected.free} already answered and free" if expected.free else ""
-    st.caption(f"Estimate: {expected.calls} call{'' if expected.calls == 1 else 's'}{free} · {tokens} · {price}")
+    return f"Estimate: {expected.calls} call{'' if expected.calls == 1 else 's'}{free} · {tokens} · {price}"
 
 
 def _drafts(tickets: list[Row], replies: list[Reply]) -> None:
     made = [(ticket, reply) for ticket, reply in zip(tickets, replies, strict=True) if reply.text or reply.error]
-    caution({reply.served_by for _, reply in made})
+    caution({reply.served_by for _, reply in made}, "message")
     said = message_rows.decisions([reply.key for _, reply in made])
     for place, (ticket, reply) in enumerate(made):
         with st.container(border=True):
@@ -102,7 +109,7 @@ def draft(place: int, made: Row, reply: Reply, decision: str | None) -> None:
     over = f" · over the limit of {limit}" if count > limit else f" of {limit}"
     st.caption(f"{count} words{over}{f' · **{decision}**' if decision in ('kept', 'discarded') else ''}")
     st.code(reply.text, language=None, wrap_lines=True)
-    st.text(f"{one_line(made['model'], 80)}, answered by {answered_by(reply.served_by)}")
+    faint(f"{one_line(made['model'], 80)}, answered by {answered_by(reply.served_by)}")
     keep, discard, _ = st.columns([1, 1, 2])
     for column, label, word in ((keep, "Keep", "kept"), (discard, "Discard", "discarded")):
         chosen = column.button(label, key=f"{word}_{place}_{reply.key}", disabled=decision == word, width="stretch")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import streamlit as st
+
 from door import Failed, Row, rows, rows_if_there
 from look import day, empty, one_line
 
@@ -20,23 +22,32 @@ class Source(NamedTuple):
 
 
 def runs() -> list[Row]:
-    """The newest runs: run_id, experiment, created_at, engine, served_by, best (accuracy of the tuned student)."""
+    """The newest runs: run_id, experiment, created_at, engine, and the tuned student's accuracy on the
+    holdout (`held`) and on whatever else there is (`other`)."""
     return rows_if_there(
         f"""SELECT run_id, MIN(experiment) AS experiment, MIN(created_at) AS created_at, MIN(engine) AS engine,
-            MIN(served_by) AS served_by, MAX(IFF(role = 'tuned student', accuracy, NULL)) AS best
+            MAX(IFF(role = 'tuned student' AND evaluation_set = 'holdout', accuracy, NULL)) AS held,
+            MAX(IFF(role = 'tuned student', accuracy, NULL)) AS other
         FROM EXPERIMENTS GROUP BY run_id ORDER BY MIN(created_at) DESC, run_id LIMIT {MOST_RUNS}"""
     )
 
 
 def run_label(run: Row) -> str:
     """How a run is called in lists."""
-    best = f" · tuned {run['best']:.2f}" if run["best"] is not None else ""
-    return f"{one_line(run['experiment'], 40)} · {day(run['created_at'])} · {short(run['run_id'])}{best}"
+    figure, where = (run["other"], "") if run["held"] is None else (run["held"], " on the holdout")
+    tuned = "" if figure is None else f" · tuned {figure:.2f}{where}"
+    return f"{short(run['run_id'])} · {one_line(run['experiment'], 40)} · {day(run['created_at'])}{tuned}"
 
 
 def short(run_id: str) -> str:
     """The first eight letters of a run's id: enough to tell runs apart by eye."""
     return one_line(run_id, 200)[:8]
+
+
+def choose_run(labels: Mapping[str, str], key: str) -> str:
+    """A list of runs by their labels; the id of the chosen one. There is at least one."""
+    chosen = st.selectbox("Run", list(labels), format_func=labels.__getitem__, key=key)
+    return str(chosen)
 
 
 def choose_source(key: str) -> Source | None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+import pandas as pd
+
 from door import Row
 from look import one_line
 
@@ -19,10 +21,10 @@ ROLES = {
 INK, FAINT, LINE, PALE = "#24292f", "#5c6370", "#e3e5e8", "#f0f1f3"
 RIGHT, WRONG = "#0072B2", "#D55E00"
 PITCH, ROOM = 30, 120  # pixels for a row of the chart; for its axis and legend
-MOST_COLUMNS = 13  # of a matrix, before its names are slanted
+MOST_COLUMNS = 7  # of a matrix, before its names are slanted
 
 
-def intervals(scores: Sequence[Row]) -> Any:
+def intervals(scores: Sequence[Row]) -> alt.LayerChart:
     """A line per score, in the order given: accuracy with its 95 % interval, and n. Scores need label, role, accuracy,
     accuracy_low, accuracy_high, n."""
     values = [
@@ -38,11 +40,13 @@ def intervals(scores: Sequence[Row]) -> Any:
         for n, score in enumerate(scores)
     ]
     labels = [value["label"] for value in values]
-    base = alt.Chart(alt.InlineData(values=values))
+    base = alt.Chart(pd.DataFrame(values))  # inline values would be lost: Streamlit sends frames only
     names = alt.Axis(labelExpr=_names(labels), title=None, labelLimit=330, ticks=False, domain=False, grid=True)
     y = alt.Y("place:N", sort=None, axis=names)
     scale = alt.Scale(domain=[0, 1])
-    x = alt.X("accuracy:Q", scale=scale, axis=alt.Axis(title="accuracy, with its 95 % interval", format=".1f"))
+    x = alt.X(
+        "accuracy:Q", scale=scale, axis=alt.Axis(title="accuracy, with its 95 % interval", format=".1f", tickCount=10)
+    )
     look = {"domain": list(ROLES), "range": [colour for colour, _ in ROLES.values()]}
     shapes = alt.Scale(domain=list(ROLES), range=[shape for _, shape in ROLES.values()])
     legend = alt.Legend(title=None, orient="top", symbolSize=90, symbolOpacity=1)
@@ -59,7 +63,7 @@ def intervals(scores: Sequence[Row]) -> Any:
     return _looks(alt.layer(*layers).properties(height=PITCH * len(values) + ROOM))
 
 
-def matrix(cells: Sequence[Row], categories: Sequence[str]) -> Any:
+def matrix(cells: Sequence[Row], categories: Sequence[str]) -> alt.LayerChart:
     """Counts by category (rows) and prediction (columns; '' is called "no category"): right in blue, wrong in orange,
     stronger with the share of the row. Cells need category, prediction, n."""
     totals: dict[str, int] = {}
@@ -78,8 +82,8 @@ def matrix(cells: Sequence[Row], categories: Sequence[str]) -> Any:
     rows = [one_line(category, 60) for category in categories]
     missing = any(value["prediction"] == "no category" for value in values)
     columns = [*rows, "no category"] if missing else rows
-    base = alt.Chart(alt.InlineData(values=values))
-    slant = -40 if len(columns) > 3 or len(columns) > MOST_COLUMNS else 0
+    base = alt.Chart(pd.DataFrame(values))
+    slant = -40 if len(columns) > MOST_COLUMNS else 0
     x_axis = alt.Axis(title="answered", orient="top", labelAngle=slant, labelLimit=160, ticks=False, domain=False)
     y_axis = alt.Axis(title="written or labelled as", labelLimit=200, ticks=False, domain=False)
     x = alt.X("prediction:N", sort=None, scale=alt.Scale(domain=columns), axis=x_axis)
@@ -97,11 +101,12 @@ def _names(labels: Sequence[str]) -> str:
     """A Vega expression that gives each place its label: labels may be equal, places are not. Written as JSON in
     ASCII, so no label can end its text."""
 
-
     return f"{json.dumps(list(labels))}[toNumber(datum.value)]"
 
 
-def _looks(chart: Any) -> Any:
-    axis = {"labelColor": INK, "titleColor": FAINT, "gridColor": LINE, "labelFontSize": 13, "titleFontSize": 13}
-    quiet = chart.configure_axis(**axis, titleFontWeight="normal").configure_view(stroke=None)
-    return quiet.configure_legend(labelFontSize=13, labelColor=INK)
+def _looks(chart: Any) -> alt.LayerChart:
+    axis: dict[str, Any] = {"labelColor": INK, "titleColor": FAINT, "gridColor": LINE, "titleFontWeight": "normal"}
+    axis |= {"labelFontSize": 13, "titleFontSize": 13, "labelFlush": False, "labelBound": False}
+    dressed: alt.LayerChart = chart.configure_axis(**axis).configure_view(stroke=None)
+    dressed = dressed.configure_legend(labelFontSize=13, labelColor=INK)
+    return dressed

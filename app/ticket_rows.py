@@ -51,7 +51,8 @@ def choices(run_id: str) -> dict[str, list[str]]:
         name: [
             row["choice"]
             for row in rows(
-                f"SELECT DISTINCT {column} AS choice FROM TICKETS t WHERE t.run_id = ? AND {column} IS NOT NULL ORDER BY 1",
+                f"""SELECT DISTINCT {column} AS choice FROM TICKETS t
+                WHERE t.run_id = ? AND {column} IS NOT NULL ORDER BY 1""",
                 run_id,
             )
         ]

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import picks
 import streamlit as st
+
+import picks
 import ticket_rows
 from door import Row
 from look import empty, heading, one_line
@@ -31,7 +32,8 @@ def page() -> None:
         empty("No ticket fits these filters.", "Set one of the filters above back to all.")
         return
     found = ticket_rows.page_of(wanted, _page_number(int(counts["tickets"]), wanted))
-    st.dataframe(pd.DataFrame(map(_table_row, found)), hide_index=True, width="stretch", column_config=_columns())
+    table = pd.DataFrame(map(_table_row, found)).dropna(axis="columns", how="all")
+    st.dataframe(table, hide_index=True, width="stretch", column_config=_columns())
     _reasons(wanted)
     _one(found)
     _twins(found)
@@ -45,7 +47,7 @@ def _filters() -> Wanted | None:
     if not labels:
         picks.no_runs()
         return None
-    run_id = st.selectbox("Run", list(labels), format_func=labels.get, key="tickets_run")
+    run_id = picks.choose_run(labels, "tickets_run")
     choices = ticket_rows.choices(run_id)
     one, two, three, four, five = st.columns([1, 1.4, 1, 1.2, 1.6])
     state = one.selectbox("State", list(STATES), key="tickets_state")
@@ -78,10 +80,10 @@ def _table_row(ticket: Row) -> dict[str, Any]:
     return {
         "Category": ticket["category"],
         "Request": one_line(ticket["request"], 400),
-        **{f"{name}": value for name, value in _object(ticket["rating"]).items()},
+        **{one_line(name, 40): _cell(value) for name, value in _object(ticket["rating"]).items()},
         "Kept": ticket["kept"],
-        "Dropped because": one_line(ticket["dropped_because"], 200),
-        "Split": ticket["split"] or "",
+        "Dropped because": one_line(ticket["dropped_because"], 200) or None,
+        "Split": ticket["split"],
         "Round": ticket["round"],
         "Like twin": ticket["similarity"],
         "Ticket": ticket["ticket_id"],
@@ -91,7 +93,9 @@ def _table_row(ticket: Row) -> dict[str, Any]:
 def _columns() -> dict[str, Any]:
     return {
         "Request": st.column_config.TextColumn(width="large"),
-        "Like twin": st.column_config.NumberColumn(format="%.2f", help="How alike the ticket and its twin are, 0 to 1."),
+        "Like twin": st.column_config.NumberColumn(
+            format="%.2f", help="How alike the ticket and its twin are, 0 to 1."
+        ),
     }
 
 
@@ -99,6 +103,11 @@ def _object(text: str | None) -> Mapping[str, Any]:
     """The judge's rating or the attributes of a ticket; empty if there are none."""
     read = json.loads(text) if text else None
     return read if isinstance(read, dict) else {}
+
+
+def _cell(value: Any) -> float | str:
+    """A rating as a number, anything else as text, so that a column is of one kind."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else one_line(value, 60)
 
 
 def _reasons(wanted: Wanted) -> None:

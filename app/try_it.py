@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
+import streamlit as st
+
 import calls
 import picks
-import streamlit as st
 from calls import Reply
 from door import Failed
 from frames import Frame, frames
-from look import answered_by, caution, empty, heading, one_line
+from look import answered_by, caution, empty, faint, heading, one_line
 
 ROLES = ("base student", "tuned student", "teacher")
 FIRST = "My phone was stolen on the train, what should I do?"
@@ -27,27 +28,33 @@ def page() -> None:
         empty("This run has no prompts in the ledger of this schema.", "Choose another run, or run it again.")
         return
     variants = list(dict.fromkeys(frame.variant for frame in known if frame.role != "tuned student"))
-    variant = st.selectbox("Prompt variant of base student and teacher", variants, key="try_variant") if variants else ""
+    variant = (
+        st.selectbox("Prompt variant of base student and teacher", variants, key="try_variant") if variants else ""
+    )
     request = st.text_area("Request", FIRST, height=100, key="try_request", max_chars=4000)
     asked = [frame for role in ROLES for frame in known if frame.role == role and frame.variant in (variant, "tuned")]
     if not request.strip():
         st.caption("Type a request first.")
         return
-    expected = [calls.estimate(frame.question, [frame.prompt(request)]) for frame in asked]
-    number = sum(one.calls for one in expected)
-    free = sum(one.free for one in expected)
-    st.caption(f"Estimate: {number} call{'' if number == 1 else 's'}{f', {free} already answered and free' if free else ''}"
-               f" · {_price([one.credits for one in expected if one.calls])}")  # fmt: skip
+    estimated = st.empty()
     if st.button("Ask", type="primary", key="try_ask"):
         _ask(asked, request)
+    estimated.caption(_estimate([calls.estimate(frame.question, [frame.prompt(request)]) for frame in asked]))
     _answers(asked, request)
 
 
+def _estimate(expected: list[calls.Estimate]) -> str:
+    number, free = sum(one.calls for one in expected), sum(one.free for one in expected)
+    if not number:
+        return "All are answered already: asking again costs nothing"
+    answered = f", {free} already answered and free" if free else ""
+    price = _price([one.credits for one in expected if one.calls])
+    return f"Estimate: {number} call{'' if number == 1 else 's'}{answered} · {price}"
+
+
 def _price(credits: list[float | None]) -> str:
-    if not credits:
-        return "nothing to pay"
     known = [one for one in credits if one is not None]
-    part = f"some {sum(known):.6f} credits on Cortex" if known else ""
+    part = f"at most {sum(known):.6f} credits on Cortex" if known else ""
     missing = len(credits) - len(known)
     return " and ".join(filter(None, [part, f"no price known for {missing} of them" if missing else ""]))
 
@@ -66,14 +73,14 @@ def _ask(asked: list[Frame], request: str) -> None:
 
 def _answers(asked: list[Frame], request: str) -> None:
     replies = [calls.replies(frame.question, [frame.prompt(request)])[0] for frame in asked]
-    caution({reply.served_by for reply in replies})
+    caution({reply.served_by for reply in replies}, "answer")
     for column, frame, reply in zip(st.columns(len(asked)), asked, replies, strict=True):
         with column, st.container(border=True):
             st.subheader(frame.role.capitalize())
             _answer(reply)
-            st.text(f"{one_line(frame.question.model, 80)} · {one_line(frame.variant, 40)}")
+            faint(f"{one_line(frame.question.model, 80)} · {one_line(frame.variant, 40)}")
             if reply.text is not None:
-                st.text(f"answered by {answered_by(reply.served_by)} · {reply.tokens} tokens")
+                faint(f"answered by {answered_by(reply.served_by)} · {reply.tokens} tokens")
             with st.expander("Its prompt"):
                 st.code(frame.prompt(request), language=None, wrap_lines=True)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import streamlit as st
+
 import letters
 import message_rows
-import streamlit as st
 from door import Row
-from look import answered_by, caution, empty, one_line
+from look import answered_by, caution, empty, faint, one_line
 
 PAGE = message_rows.PAGE
 
@@ -28,7 +29,7 @@ def written_by_the_flow(run_id: str) -> None:
     pages = (totals[category] - 1) // PAGE + 1
     page = int(st.number_input(f"Page, of {pages}", 1, pages, key=f"flow_page_{pages}")) if pages > 1 else 1
     found = message_rows.written(run_id, category, page - 1)
-    caution({str(row["served_by"] or "") for row in found})
+    caution({str(row["served_by"] or "") for row in found}, "message")
     said = message_rows.decisions([row["completion_key"] for row in found if row["completion_key"]])
     for place, row in enumerate(found):
         with st.container(border=True):
@@ -47,7 +48,7 @@ def _message(place: int, run_id: str, row: Row, decision: str | None) -> None:
     st.code(row["message"] or "", language=None, wrap_lines=True)
     flags = json.loads(row["flags"] or "null") or []
     about = [row["channel"], row["variant"], row["status"], *map(str, flags), answered_by(row["served_by"])]
-    st.text(" · ".join(one_line(part, 60) for part in about if part))
+    faint(" · ".join(one_line(part, 60) for part in about if part))
     keep, discard, _ = st.columns([1, 1, 2])
     for column, label, word in ((keep, "Keep", "kept"), (discard, "Discard", "discarded")):
         if column.button(label, key=f"flow_{word}_{place}", disabled=decision == word, width="stretch"):
