@@ -47,10 +47,10 @@ def intervals(scores: Sequence[Row]) -> alt.LayerChart:
     x = alt.X(
         "accuracy:Q", scale=scale, axis=alt.Axis(title="accuracy, with its 95 % interval", format=".1f", tickCount=10)
     )
-    look = {"domain": list(ROLES), "range": [colour for colour, _ in ROLES.values()]}
+    colours = alt.Scale(domain=list(ROLES), range=[colour for colour, _ in ROLES.values()])
     shapes = alt.Scale(domain=list(ROLES), range=[shape for _, shape in ROLES.values()])
     legend = alt.Legend(title=None, orient="top", symbolSize=90, symbolOpacity=1)
-    colour = alt.Color("role:N", scale=alt.Scale(**look), legend=legend)
+    colour = alt.Color("role:N", scale=colours, legend=legend)
     tips = ["role:N", "label:N", alt.Tooltip("accuracy:Q", format=".3f"), "low:Q", "high:Q", "said:N"]
     bars = base.mark_rule(strokeWidth=4, opacity=0.4, strokeCap="round")
     dots = base.mark_point(filled=True, size=95, opacity=1)
