@@ -17,8 +17,10 @@ import streamlit as st
 from door import Failed
 
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _STYLE = """<style>
 .block-container {padding-top: 2.5rem; padding-bottom: 4rem; max-width: 1280px;}
+@media (max-width: 1200px) {.block-container {padding-left: 2.5rem; padding-right: 2.5rem;}}
 h1 {font-size: 1.9rem !important; font-weight: 650 !important; letter-spacing: -0.01em; padding-bottom: 0 !important;}
 h3 {font-size: 1.1rem !important; font-weight: 600 !important;}
 [data-testid="stText"] {white-space: pre-wrap; overflow-wrap: anywhere; font-family: inherit;}
@@ -63,6 +65,11 @@ def one_line(text: object, longest: int = 120) -> str:
     """Foreign text on one line, at most `longest` characters; what would act instead of being seen becomes U+FFFD."""
     line = _UNSEEN.sub("\ufffd", " ".join(str(text or "").split()))
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def visible(text: object) -> str:
+    """Foreign text as it is, with its line ends; what would act instead of being seen becomes U+FFFD."""
+    return _ACTING.sub("\ufffd", str(text or ""))
 
 
 def day(moment: Any) -> str:

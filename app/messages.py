@@ -11,7 +11,7 @@ import message_rows
 import picks
 from calls import Question, Reply
 from door import Row
-from look import answered_by, caution, day, empty, faint, heading, one_line
+from look import answered_by, caution, day, empty, faint, heading, one_line, visible
 from written import written_by_the_flow
 
 MOST = 20  # tickets for which messages are written at once
@@ -94,7 +94,7 @@ def _drafts(tickets: list[Row], replies: list[Reply]) -> None:
             left, right = st.columns([2, 3])
             with left:
                 st.caption("Request")
-                st.text(ticket["request"] or "")
+                st.text(visible(ticket["request"]))
             with right:
                 draft(place, {**ticket, "completion_key": reply.key, "message": reply.text}, reply, said.get(reply.key))
 
@@ -108,9 +108,9 @@ def draft(place: int, made: Row, reply: Reply, decision: str | None) -> None:
     count, limit = letters.words(reply.text), letters.WORDS[made["channel"]]
     over = f" · over the limit of {limit}" if count > limit else f" of {limit}"
     st.caption(f"{count} words{over}{f' · **{decision}**' if decision in ('kept', 'discarded') else ''}")
-    st.code(reply.text, language=None, wrap_lines=True)
+    st.code(visible(reply.text), language=None, wrap_lines=True)
     faint(f"{one_line(made['model'], 80)}, answered by {answered_by(reply.served_by)}")
-    keep, discard, _ = st.columns([1, 1, 2])
+    keep, discard = st.columns(2)
     for column, label, word in ((keep, "Keep", "kept"), (discard, "Discard", "discarded")):
         chosen = column.button(label, key=f"{word}_{place}_{reply.key}", disabled=decision == word, width="stretch")
         if chosen:

@@ -12,7 +12,7 @@ import streamlit as st
 import picks
 import ticket_rows
 from door import Row
-from look import empty, heading, one_line
+from look import empty, heading, one_line, visible
 from ticket_rows import PAGE, STATES, Wanted
 
 
@@ -92,7 +92,7 @@ def _table_row(ticket: Row) -> dict[str, Any]:
 
 def _columns() -> dict[str, Any]:
     return {
-        "Request": st.column_config.TextColumn(width="large"),
+        "Request": st.column_config.TextColumn(width="medium"),
         "Like twin": st.column_config.NumberColumn(
             format="%.2f", help="How alike the ticket and its twin are, 0 to 1."
         ),
@@ -156,4 +156,4 @@ def _twins(found: list[Row]) -> None:
 
 def _ticket(category: object, request: object, scenario: object) -> None:
     st.text(f"[{one_line(category, 80)}]  {one_line(scenario, 200)}".rstrip())
-    st.text(str(request or ""))
+    st.text(visible(request))

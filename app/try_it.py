@@ -11,7 +11,7 @@ import picks
 from calls import Reply
 from door import Failed
 from frames import Frame, frames
-from look import answered_by, caution, empty, faint, heading, one_line
+from look import answered_by, caution, empty, faint, heading, one_line, visible
 
 ROLES = ("base student", "tuned student", "teacher")
 FIRST = "My phone was stolen on the train, what should I do?"
@@ -82,12 +82,12 @@ def _answers(asked: list[Frame], request: str) -> None:
             if reply.text is not None:
                 faint(f"answered by {answered_by(reply.served_by)} · {reply.tokens} tokens")
             with st.expander("Its prompt"):
-                st.code(frame.prompt(request), language=None, wrap_lines=True)
+                st.code(visible(frame.prompt(request)), language=None, wrap_lines=True)
 
 
 def _answer(reply: Reply) -> None:
     if reply.text is not None:
-        st.code(_label(reply.text) or " ", language=None, wrap_lines=True)
+        st.code(visible(_label(reply.text)) or " ", language=None, wrap_lines=True)
     elif reply.error:
         st.text(f"No answer: {one_line(reply.error, 200)}")
     else:

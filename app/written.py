@@ -9,7 +9,7 @@ import streamlit as st
 import letters
 import message_rows
 from door import Row
-from look import answered_by, caution, empty, faint, one_line
+from look import answered_by, caution, empty, faint, one_line, visible
 
 PAGE = message_rows.PAGE
 
@@ -36,7 +36,7 @@ def written_by_the_flow(run_id: str) -> None:
             left, right = st.columns([2, 3])
             with left:
                 st.caption("Request")
-                st.text(row["request"] or one_line(row["ticket_id"], 80))
+                st.text(visible(row["request"] or row["ticket_id"]))
             with right:
                 _message(place, run_id, row, said.get(row["completion_key"]))
 
@@ -45,11 +45,11 @@ def _message(place: int, run_id: str, row: Row, decision: str | None) -> None:
     count = int(row["words"] or letters.words(row["message"] or ""))
     limit = f" of {int(row['most_words'])}" if row["most_words"] is not None else ""
     st.caption(f"{count} words{limit}{f' · **{decision}**' if decision in ('kept', 'discarded') else ''}")
-    st.code(row["message"] or "", language=None, wrap_lines=True)
+    st.code(visible(row["message"]), language=None, wrap_lines=True)
     flags = json.loads(row["flags"] or "null") or []
     about = [row["channel"], row["variant"], row["status"], *map(str, flags), answered_by(row["served_by"])]
     faint(" · ".join(one_line(part, 60) for part in about if part))
-    keep, discard, _ = st.columns([1, 1, 2])
+    keep, discard = st.columns(2)
     for column, label, word in ((keep, "Keep", "kept"), (discard, "Discard", "discarded")):
         if column.button(label, key=f"flow_{word}_{place}", disabled=decision == word, width="stretch"):
             message_rows.decide({**row, "run_id": run_id}, word)
