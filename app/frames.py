@@ -30,12 +30,13 @@ class Frame(NamedTuple):
 def frames(run_id: str) -> list[Frame]:
     """The frame of each arm whose prompts are in the ledger: base student, tuned student, teacher, by variant."""
     found = rows(
-        f"""SELECT p.role, p.variant, p.model, p.request, c.prompt, TO_JSON(c.parameters) AS parameters,
-            TO_JSON(c.response_format) AS schema
-        FROM PREDICTIONS p JOIN COMPLETIONS c ON c.key = p.completion_key
-        WHERE p.run_id = ? AND LENGTH(p.request) > 0
-        QUALIFY ROW_NUMBER() OVER (PARTITION BY p.role, p.variant ORDER BY LENGTH(p.request) DESC, p.row_key) <= {SEEN}
-        ORDER BY p.role, p.variant, LENGTH(p.request) DESC, p.row_key""",
+        f"""SELECT role, variant, model, request, prompt, parameters, schema FROM (
+            SELECT DISTINCT p.role, p.variant, p.model, p.request, c.prompt, TO_JSON(c.parameters) AS parameters,
+                TO_JSON(c.response_format) AS schema
+            FROM PREDICTIONS p JOIN COMPLETIONS c ON c.key = p.completion_key
+            WHERE p.run_id = ? AND LENGTH(p.request) > 0)
+        QUALIFY ROW_NUMBER() OVER (PARTITION BY role, variant ORDER BY LENGTH(request) DESC, request) <= {SEEN}
+        ORDER BY role, variant, LENGTH(request) DESC, request""",
         run_id,
     )
     arms: dict[tuple[str, str], list[Row]] = {}

@@ -1,4 +1,4 @@
-"""The pages of app/ on an engine of the test's own; two runs are written once and copied for each test that wants them."""
+"""The pages of app/ on an engine of the test's own; two runs are written once and copied for each test."""
 
 import shutil
 

@@ -36,8 +36,10 @@ def test_a_reply_is_read_where_the_ledger_reads_it():
     assert calls._REPLY == REPLY
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab'\\\n\"é?", max_size=8),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("k'\\"), inner, max_size=3)))  # fmt: skip
+LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab'\\\n\"é?", max_size=8)
+
+
+@given(st.recursive(LEAVES, lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text("k'\\"), one, max_size=3)))
 def test_constants_are_written_as_the_project_writes_them(value):
     assert calls._constant(value) == object_literal(value)
 
@@ -88,7 +90,7 @@ def test_the_lowest_ratio_of_the_plans_is_the_price(two_runs, engine):
 
 @pytest.mark.parametrize("model", ["x'; DROP TABLE COMPLETIONS; --", "", "a b", "x\\"])
 def test_what_cannot_be_a_model_reaches_no_statement(engine, model):
-    with pytest.raises(Failed, match="cannot be the name of a model|nobody on this machine answers|model"):
+    with pytest.raises(Failed, match="model"):
         calls.ask(Question(model, {"max_tokens": 5}), ["one"], silent)
 
 

@@ -1,4 +1,4 @@
-"""Texts that mean something to SQL, templates, Markdown or HTML: in tickets and prompts they change the text, nothing else."""
+"""Texts that mean something to SQL, templates, Markdown or HTML: in tickets and prompts they stay text."""
 
 import json
 import random

@@ -138,11 +138,16 @@ def test_a_name_that_the_prompt_cannot_use_is_said_before_anything_is_asked(show
 def test_what_the_messages_flow_wrote_is_shown_with_its_flags(show, two_runs, engine):
     engine("CREATE TABLE INBOX (run_id STRING, row_key STRING, request STRING)")
     engine("INSERT INTO INBOX SELECT 'm', 'k', 'Where is my phone?'")
-    engine("""CREATE TABLE MESSAGES (run_id STRING, source_run STRING, row_key STRING, ticket_id STRING, category STRING,
-        channel STRING, variant STRING, model STRING, message STRING, words NUMBER, most_words NUMBER, status STRING,
-        flags VARIANT, served_by STRING, completion_key STRING, created_at TIMESTAMP_NTZ)""")
-    engine("""INSERT INTO MESSAGES SELECT 'm', ?, 'k', '7', 'Lost phone', 'text', 'v', 'llama3.1-8b', 'We block the SIM.',
-        4, 24, 'too long', PARSE_JSON('["placeholder"]'), 'simulated:small', 'key', SYSDATE()""", RUNS[0])  # fmt: skip
+    engine(
+        """CREATE TABLE MESSAGES (run_id STRING, source_run STRING, row_key STRING, ticket_id STRING, category STRING,
+            channel STRING, variant STRING, model STRING, message STRING, words NUMBER, most_words NUMBER,
+            status STRING, flags VARIANT, served_by STRING, completion_key STRING, created_at TIMESTAMP_NTZ)"""
+    )
+    engine(
+        """INSERT INTO MESSAGES SELECT 'm', ?, 'k', '7', 'Lost phone', 'text', 'v', 'llama3.1-8b', 'We block the SIM.',
+            4, 24, 'too long', PARSE_JSON('["placeholder"]'), 'simulated:small', 'key', SYSDATE()""",
+        RUNS[0],
+    )
     page = show("messages")
     assert "We block the SIM." in [code.value for code in page.code]
     assert "Where is my phone?" in [text.value for text in page.text] and "4 words of 24" in said(page)
