@@ -33,6 +33,8 @@ def page() -> None:
         return
     found = ticket_rows.page_of(wanted, _page_number(int(counts["tickets"]), wanted))
     table = pd.DataFrame(map(_table_row, found)).dropna(axis="columns", how="all")
+    texts = table.select_dtypes("object").columns
+    table[texts] = table[texts].fillna("")
     st.dataframe(table, hide_index=True, width="stretch", column_config=_columns())
     _reasons(wanted)
     _one(found)
@@ -92,7 +94,7 @@ def _table_row(ticket: Row) -> dict[str, Any]:
 
 def _columns() -> dict[str, Any]:
     return {
-        "Request": st.column_config.TextColumn(width="medium"),
+        "Request": st.column_config.TextColumn(width=330),
         "Like twin": st.column_config.NumberColumn(
             format="%.2f", help="How alike the ticket and its twin are, 0 to 1."
         ),
