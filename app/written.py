@@ -46,8 +46,9 @@ def _message(place: int, run_id: str, row: Row, decision: str | None) -> None:
     limit = f" of {int(row['most_words'])}" if row["most_words"] is not None else ""
     st.caption(f"{count} words{limit}{f' · **{decision}**' if decision in ('kept', 'discarded') else ''}")
     st.code(visible(row["message"]), language=None, wrap_lines=True)
-    flags = json.loads(row["flags"] or "null") or []
-    about = [row["channel"], row["variant"], row["status"], *map(str, flags), answered_by(row["served_by"])]
+    flags = json.loads(row["flags"] or "null") or {}
+    found = [f"{name}: {value}" for name, value in flags.items() if value] if isinstance(flags, dict) else flags
+    about = [row["channel"], row["variant"], row["status"], *map(str, found), answered_by(row["served_by"])]
     faint(" · ".join(one_line(part, 60) for part in about if part))
     keep, discard = st.columns(2)
     for column, label, word in ((keep, "Keep", "kept"), (discard, "Discard", "discarded")):

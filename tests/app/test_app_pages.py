@@ -145,12 +145,13 @@ def test_what_the_messages_flow_wrote_is_shown_with_its_flags(show, two_runs, en
     )
     engine(
         """INSERT INTO MESSAGES SELECT 'm', ?, 'k', '7', 'Lost phone', 'text', 'v', 'llama3.1-8b', 'We block the SIM.',
-            4, 24, 'too long', PARSE_JSON('["placeholder"]'), 'simulated:small', 'key', SYSDATE()""",
+            4, 24, 'too long', PARSE_JSON('{"placeholder": "[Name]"}'), 'simulated:small', 'key', SYSDATE()""",
         RUNS[0],
     )
     page = show("messages")
     assert "We block the SIM." in [code.value for code in page.code]
     assert "Where is my phone?" in [text.value for text in page.text] and "4 words of 24" in said(page)
+    assert any("too long · placeholder: [Name] · ⚠️ simulated" in one.proto.body for one in page.get("html"))
 
 
 def test_the_models_offered_are_those_that_the_engine_has(show, two_runs):
