@@ -157,8 +157,9 @@ def _tokens(model: str, prompts: Sequence[str]) -> int | None:
         return 0
     try:
         counted = rows(
-            f"""SELECT SUM(AI_COUNT_TOKENS('ai_complete', {_constant(checked(model))}, f.value::STRING)) AS tokens
-            FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f""",
+            f"""SELECT IFF(COUNT(*) = COUNT(counted), SUM(counted), NULL) AS tokens FROM (
+                SELECT AI_COUNT_TOKENS('ai_complete', {_constant(checked(model))}, f.value::STRING) AS counted
+                FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f)""",
             json.dumps(list(prompts)),
         )
     except Failed:

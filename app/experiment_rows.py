@@ -39,7 +39,7 @@ def leaderboard(wanted: Mapping[str, Iterable[str]]) -> list[Row]:
             conditions.append(f"{column} IN ({', '.join('?' * len(values))})")
             binds += values
     if tags := list(wanted.get("tag", ())):
-        conditions.append(" AND ".join(["ARRAY_CONTAINS(?::VARIANT, tags)"] * len(tags)))
+        conditions.append(" AND ".join(["ARRAY_CONTAINS(?::VARIANT, tags::ARRAY)"] * len(tags)))
         binds += tags
     return rows(
         f"""SELECT run_id, experiment, role, model, served_by, engine, variant, evaluation_set, n, accuracy,

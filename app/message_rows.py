@@ -27,14 +27,13 @@ def classifier(run_id: str) -> Row | None:
 def tickets(run_id: str, arm: Row, category: str, most: int) -> list[Row]:
     """Up to `most` requests that the arm put into the category: ticket_id, request. People's come first."""
     return rows_if_there(
-        """SELECT row_key AS ticket_id, request FROM PREDICTIONS
+        f"""SELECT row_key AS ticket_id, request FROM PREDICTIONS
         WHERE run_id = ? AND role = ? AND variant = ? AND prediction = ?
-        ORDER BY IFF(evaluation_set = 'holdout', 0, 1), row_key LIMIT ?""",
+        ORDER BY IFF(evaluation_set = 'holdout', 0, 1), row_key LIMIT {int(most)}""",
         run_id,
         arm["role"],
         arm["variant"],
         category,
-        most,
     )
 
 
@@ -88,10 +87,9 @@ def written(run_id: str, category: str, page: int) -> list[Row]:
             TO_JSON(m.flags) AS flags, m.served_by, m.completion_key, i.request
         FROM MESSAGES m LEFT JOIN INBOX i ON i.run_id = m.run_id AND i.row_key = m.row_key
         WHERE m.source_run = ? AND m.category = ? ORDER BY m.created_at DESC, m.row_key, m.variant
-        LIMIT {PAGE} OFFSET ?""",
+        LIMIT {PAGE} OFFSET {max(int(page), 0) * PAGE}""",
         run_id,
         category,
-        max(page, 0) * PAGE,
     )
 
 

@@ -89,7 +89,6 @@ def page_of(wanted: Wanted, page: int) -> list[Row]:
             t.duplicate_of, t.similarity, o.request AS twin_request, o.category AS twin_category,
             COALESCE(o.kept, FALSE) AS twin_kept
         FROM TICKETS t LEFT JOIN TICKETS o ON o.run_id = t.run_id AND o.ticket_id = t.duplicate_of
-        WHERE {condition} ORDER BY t.category, t.ticket_id LIMIT {PAGE} OFFSET ?""",
+        WHERE {condition} ORDER BY t.category, t.ticket_id LIMIT {PAGE} OFFSET {max(int(page), 0) * PAGE}""",
         *binds,
-        max(page, 0) * PAGE,
     )

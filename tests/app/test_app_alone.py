@@ -2,6 +2,7 @@
 
 import ast
 import re
+import socket
 import tomllib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 import plots
 from cortex_distill.charts import LOOKS
 from cortex_distill.tables import TABLES
+from flows.app import free_port
 
 APP = Path(__file__).parents[2] / "app"
 MODULES = sorted(APP.glob("*.py"))
@@ -80,3 +82,16 @@ def test_the_door_of_snowflake_sends_binds_and_gives_the_engines_words(monkeypat
     opened = door._of_snowflake()
     assert opened.who("llama3.1-8b") == "MY_ACCOUNT"
     assert opened.run("SELECT ?", ("it's",)) == [("MY_ACCOUNT",)] and session.sent == ("SELECT ?", ["it's"])
+
+
+def test_the_page_takes_the_next_port_where_one_is_taken():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert port < free_port(port) < port + 50
+
+
+def test_streamlit_sends_no_statistics_and_shows_no_stack_traces():
+    config = tomllib.loads((APP / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["browser"]["gatherUsageStats"] is False and config["client"]["showErrorDetails"] == "none"

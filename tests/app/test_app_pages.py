@@ -32,6 +32,12 @@ def test_an_engine_that_refuses_is_a_sentence_and_no_stack_trace(show, engine, m
     assert "The engine refused a statement" in page.error[0].value and "Traceback" not in said(page)
 
 
+def test_an_unknown_connection_is_a_sentence_and_no_stack_trace(show, monkeypatch):
+    monkeypatch.setenv("DISTILL_ENGINE", "nowhere_at_all")
+    page = show("experiments")
+    assert not page.exception and "nowhere_at_all" in page.code[0].value
+
+
 def test_the_leaderboard_has_every_score_with_n_and_interval_and_says_who_answered(show, two_runs):
     page = show("experiments")
     assert not page.exception and not page.error
