@@ -59,7 +59,7 @@ def cost(found: Sequence[Row]) -> None:
         help="As recorded; none where models on a machine answered.",
     )
     four.metric(
-        "Planned on Cortex, at most",
+        "Plan on Cortex",
         f"{planned:.4f}" if planned else "no price",
         help="From PLANS: as if every ticket were kept.",
     )
@@ -76,19 +76,11 @@ def cost(found: Sequence[Row]) -> None:
 def _call_row(row: Row) -> dict[str, Any]:
     names = {"step": "Step", "model": "Model", "calls": "Calls", "failed": "Failed"}
     told = {shown: row[name] for name, shown in names.items()}
-    return told | {
-        "Prompt tokens": row["prompt_tokens"],
-        "Reply tokens": row["completion_tokens"],
-        "Answered by": answered_by(row["served_by"]),
-    }
+    tokens = {"Prompt tokens": row["prompt_tokens"], "Reply tokens": row["completion_tokens"]}
+    return {"Answered by": answered_by(row["served_by"]), **told, **tokens}
 
 
 def _plan_row(row: Row) -> dict[str, Any]:
-    credits = None if row["credits"] is None else float(row["credits"])
-    return {
-        "Step": row["step"],
-        "Model": row["model"],
-        "Calls": row["calls"],
-        "Tokens": row["tokens"],
-        "Credits on Cortex": credits,
-    }
+    credits = "no price" if row["credits"] is None else f"{float(row['credits']):.4f}"
+    names = {"step": "Step", "model": "Model", "calls": "Calls", "tokens": "Tokens"}
+    return {shown: row[name] for name, shown in names.items()} | {"Credits on Cortex": credits}

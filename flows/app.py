@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+from cortex_distill.errors import SetupError
 from flows.console import console
 
 FIRST, PORTS = 8501, 50
@@ -36,7 +38,9 @@ def command(port: int) -> list[str]:
 
 
 def main() -> None:
-    """Say where to look, and become Streamlit."""
+    """Say where to look, and become Streamlit. Raises SetupError where it or the page is missing."""
+    if find_spec("streamlit") is None or not MAIN.is_file():
+        raise SetupError(f"the page needs Streamlit and {MAIN}: start it in a checkout, after `make install`")
     port = free_port()
     console.print(f"http://127.0.0.1:{port}  (engine: {os.environ.get('DISTILL_ENGINE') or 'local'}; Ctrl+C stops it)")
     started = command(port)

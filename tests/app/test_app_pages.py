@@ -76,7 +76,7 @@ def test_one_run_cannot_be_compared_and_the_page_says_how_to_get_another(show, t
 def test_local_calls_cost_no_credits_and_plans_say_what_cortex_would_take(show, two_runs):
     figures = {metric.label: metric.value for metric in show("experiments").metric}
     assert figures["Credits of its scores"] == "none"
-    assert figures["Planned on Cortex, at most"] == "0.0020"
+    assert figures["Plan on Cortex"] == "0.0020"
     assert figures["Calls made"] == "15"
 
 
