@@ -89,7 +89,7 @@ def calls_of(run_id: str) -> list[Row]:
     """Calls that a run made (those that were in the ledger before are not among them), by step and who answered."""
     return rows(
         """SELECT step, model, COALESCE(c.answer:value:model::STRING, '') AS served_by, COUNT(*) AS calls,
-            COUNT_IF(c.answer:error::STRING IS NOT NULL) AS failed,
+            COUNT(c.answer:error::STRING IS NOT NULL OR NULL) AS failed,
             SUM(c.answer:value:usage:prompt_tokens::NUMBER) AS prompt_tokens,
             SUM(c.answer:value:usage:completion_tokens::NUMBER) AS completion_tokens
         FROM COMPLETIONS c WHERE run_id = ? GROUP BY 1, 2, 3 ORDER BY MIN(answered_at), 1, 2""",

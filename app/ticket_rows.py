@@ -64,8 +64,9 @@ def counts(wanted: Wanted) -> Row:
     """How many fit: tickets, kept, dropped, twins."""
     condition, binds = wanted.condition
     return rows(
-        f"""SELECT COUNT(*) AS tickets, COUNT_IF({STATES["kept"]}) AS kept, COUNT_IF({STATES["dropped"]}) AS dropped,
-            COUNT_IF({STATES["with a twin"]}) AS twins FROM TICKETS t WHERE {condition}""",
+        f"""SELECT COUNT(*) AS tickets, COUNT({STATES["kept"]} OR NULL) AS kept,
+            COUNT({STATES["dropped"]} OR NULL) AS dropped, COUNT({STATES["with a twin"]} OR NULL) AS twins
+            FROM TICKETS t WHERE {condition}""",
         *binds,
     )[0]
 

@@ -95,8 +95,8 @@ def measure(session: Any, file: Path, changes: dict[str, Any], planted: list[tup
             if "v" in steps:
                 unread += vote_on_tickets.fn(run).unreadable
         counts = run.sql(
-            """SELECT COUNT_IF(source_key = category), COUNT_IF(source_key <> category),
-                COUNT_IF(source_key <> category AND NOT kept), COUNT_IF(source_key = category AND NOT kept)
+            """SELECT COUNT(source_key = category OR NULL), COUNT(source_key <> category OR NULL),
+                COUNT(source_key <> category AND NOT kept OR NULL), COUNT(source_key = category AND NOT kept OR NULL)
             FROM TICKETS WHERE run_id = ?""",
             run.id,
         )[0]

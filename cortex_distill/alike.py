@@ -76,7 +76,7 @@ def _places_sql(name: str) -> Sql:
 
 
 def _bags_sql(name: str) -> Sql:
-    bags = ", ".join(f"COUNT_IF(MOD(rank, {BAGS}) = {bag}) AS bag_{bag}" for bag in range(BAGS))
+    bags = ", ".join(f"COUNT(MOD(rank, {BAGS}) = {bag} OR NULL) AS bag_{bag}" for bag in range(BAGS))
     return Sql(f"CREATE OR REPLACE TEMPORARY TABLE {name}_BAGS AS SELECT n, {bags} FROM {name}_PLACES GROUP BY n")
 
 

@@ -117,7 +117,8 @@ class Spending:
         needed, answered = execute(
             self._session,
             Sql(
-                f"""SELECT COUNT(*), COUNT_IF(EXISTS (SELECT 1 FROM COMPLETIONS c WHERE c.key = a.key AND {ANSWERED}))
+                f"""SELECT COUNT(*),
+                    COUNT(EXISTS (SELECT 1 FROM COMPLETIONS c WHERE c.key = a.key AND {ANSWERED}) OR NULL)
                 FROM (SELECT DISTINCT key FROM ASKED_{ask}) a"""
             ),
         )[0]

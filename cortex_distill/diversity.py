@@ -106,7 +106,7 @@ def grams_sql(run_id: str) -> Sql:
 def values_sql(run_id: str) -> Sql:
     """attribute, text, calls, tickets written, kept; in the order of their names."""
     return Sql(
-        """SELECT f.key, f.value::STRING, COUNT(DISTINCT t.completion_key), COUNT(*), COUNT_IF(t.kept)
+        """SELECT f.key, f.value::STRING, COUNT(DISTINCT t.completion_key), COUNT(*), COUNT(t.kept OR NULL)
         FROM TICKETS t, LATERAL FLATTEN(input => t.attributes) f WHERE t.run_id = ?
         GROUP BY f.key, f.value::STRING ORDER BY 1, 2""",
         (run_id,),
@@ -116,8 +116,8 @@ def values_sql(run_id: str) -> Sql:
 def repeats_sql(run_id: str) -> Sql:
     """Tickets written, exact repeats, near ones, kept ones with another that is alike."""
     return Sql(
-        """SELECT COUNT(*), COUNT_IF(duplicate_of IS NOT NULL AND COALESCE(similarity, 1) >= 1),
-            COUNT_IF(duplicate_of IS NOT NULL AND similarity < 1), COUNT_IF(kept AND together IS NOT NULL)
+        """SELECT COUNT(*), COUNT(duplicate_of IS NOT NULL AND COALESCE(similarity, 1) >= 1 OR NULL),
+            COUNT(duplicate_of IS NOT NULL AND similarity < 1 OR NULL), COUNT(kept AND together IS NOT NULL OR NULL)
         FROM TICKETS WHERE run_id = ?""",
         (run_id,),
     )

@@ -94,7 +94,7 @@ def failed_sql(ask_id: str) -> Sql:
     """Calls of this Ask so far: made, without a reply, and of those the ones that failed in passing."""
     transient = is_transient_sql("error")
     return Sql(
-        f"""SELECT COUNT(*), COUNT_IF(reply IS NULL), COUNT_IF(reply IS NULL AND {transient.text}) FROM (
+        f"""SELECT COUNT(*), COUNT(reply IS NULL OR NULL), COUNT(reply IS NULL AND {transient.text} OR NULL) FROM (
             SELECT {REPLY} AS reply, c.answer:error::STRING AS error FROM COMPLETIONS c WHERE c.ask_id = ?)""",
         (*transient.binds, ask_id),
     )
@@ -118,12 +118,9 @@ def replies_sql(ask_id: str) -> Sql:
 
 
 def counts_sql(ask_id: str) -> Sql:
-    """In the order of Asked's numbers. `made` counts every call sent, a repeated one as often as it was sent.
-
-    COUNT_IF of no row is NULL.
-    """
+    """In the order of Asked's numbers. `made` counts every call sent, a repeated one as often as it was sent."""
     return Sql(
-        f"""SELECT COUNT(*), (SELECT COUNT(*) FROM COMPLETIONS WHERE ask_id = ?), COALESCE(COUNT_IF(reply IS NULL), 0),
+        f"""SELECT COUNT(*), (SELECT COUNT(*) FROM COMPLETIONS WHERE ask_id = ?), COUNT(reply IS NULL OR NULL),
             COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0) FROM REPLIES_{ask_id}""",
         (ask_id,),
     )

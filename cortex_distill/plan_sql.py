@@ -98,7 +98,7 @@ def _texts(values: Sequence[str]) -> str:
 def looked_sql(name: str) -> Sql:
     """ask, part, then the numbers of Looked."""
     return Sql(
-        f"""SELECT ask, part, COUNT(*), COUNT_IF(NOT is_open), COALESCE(SUM(IFF(is_open, LENGTH(prompt), 0)), 0),
+        f"""SELECT ask, part, COUNT(*), COUNT(NOT is_open OR NULL), COALESCE(SUM(IFF(is_open, LENGTH(prompt), 0)), 0),
             COALESCE(SUM(LENGTH(prompt)), 0) FROM {name} GROUP BY ask, part""",
         (),
     )

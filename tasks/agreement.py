@@ -90,8 +90,8 @@ def pairs_sql(run: Run) -> Sql:
     said = said_sql(run)
     return Sql(
         f"""WITH said AS ({said.text})
-        SELECT a.who, b.who, COUNT_IF(a.says AND b.says), COUNT_IF(a.says AND NOT b.says),
-            COUNT_IF(b.says AND NOT a.says), COUNT_IF(NOT a.says AND NOT b.says)
+        SELECT a.who, b.who, COUNT(a.says AND b.says OR NULL), COUNT(a.says AND NOT b.says OR NULL),
+            COUNT(b.says AND NOT a.says OR NULL), COUNT(NOT a.says AND NOT b.says OR NULL)
         FROM said a JOIN said b ON b.ticket_id = a.ticket_id AND b.who > a.who
         GROUP BY a.who, b.who ORDER BY a.who, b.who""",
         said.binds,

@@ -44,7 +44,7 @@ def card_facts(session: Session, run: PickedRun) -> CardFacts:
         WHERE run_id = ? AND NOT COALESCE(kept, FALSE) GROUP BY 1 ORDER BY 2 DESC, 1""",
         run.run_id,
     )
-    votes = "COUNT(vote), COUNT_IF(vote = category)" if ("TICKETS", "vote") in there else "0, 0"
+    votes = "COUNT(vote), COUNT(vote = category OR NULL)" if ("TICKETS", "vote") in there else "0, 0"
     voted, agreed = rows(f"SELECT {votes} FROM TICKETS WHERE run_id = ?", run.run_id)[0]
     keys = [key for key in KEYS if ("TICKETS", key) in there]
     ended_at = rows("SELECT MAX(created_at) FROM EXPERIMENTS WHERE run_id = ?", run.run_id)[0][0]
@@ -104,11 +104,11 @@ def _reviewed(session: Session, run_id: str) -> Agreement | None:
     counted = execute(
         session,
         Sql(
-            """SELECT COUNT_IF(judge_kept AND human_kept), COUNT_IF(judge_kept AND NOT human_kept),
-                COUNT_IF(NOT judge_kept AND human_kept), COUNT_IF(NOT judge_kept AND NOT human_kept)
+            """SELECT COUNT(judge_kept AND human_kept OR NULL), COUNT(judge_kept AND NOT human_kept OR NULL),
+                COUNT(NOT judge_kept AND human_kept OR NULL), COUNT(NOT judge_kept AND NOT human_kept OR NULL)
             FROM REVIEWS WHERE run_id = ?""",
             (run_id,),
         ),
     )[0]
-    found = Agreement(*(int(count or 0) for count in counted))  # of no rows COUNT_IF may be NULL
+    found = Agreement(*(int(count or 0) for count in counted))
     return found if found.n else None

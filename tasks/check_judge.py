@@ -99,8 +99,8 @@ def count_sql(replies: str, thresholds: Mapping[str, float]) -> Sql:
     rated = ratings_sql(replies, thresholds)
     reached = " AND ".join(f"{score(name)} >= ?" for name in thresholds)
     return Sql(
-        f"""SELECT COUNT_IF(own AND other), COUNT_IF(own AND NOT other), COUNT_IF(other AND NOT own),
-            COUNT_IF(NOT own AND NOT other)
+        f"""SELECT COUNT(own AND other OR NULL), COUNT(own AND NOT other OR NULL), COUNT(other AND NOT own OR NULL),
+            COUNT(NOT own AND NOT other OR NULL)
         FROM (
             SELECT BOOLOR_AGG(STARTSWITH(row_key, 'own ') AND kept) AS own,
                 BOOLOR_AGG(STARTSWITH(row_key, 'other ') AND kept) AS other

@@ -81,7 +81,7 @@ def both_sql(run_id: str, first: str, second: str, tickets: int) -> Sql:
 def alike_sql(run_id: str, pair: tuple[str, str], tickets: int) -> Sql:
     """How many pairs are equal."""
     both = both_sql(run_id, *pair, tickets)
-    return Sql(f"SELECT COUNT_IF(first_message = second_message) FROM ({both.text})", both.binds)
+    return Sql(f"SELECT COUNT(first_message = second_message OR NULL) FROM ({both.text})", both.binds)
 
 
 def count_sql(replies: str) -> Sql:
@@ -91,10 +91,10 @@ def count_sql(replies: str) -> Sql:
     said = normal_sql(f"COALESCE({label.text}:winner::STRING, r.reply, '')")
     whole = "a IS NOT NULL AND b IS NOT NULL"
     return Sql(
-        f"""SELECT place, COUNT_IF(a = 'first' AND b = 'second'), COUNT_IF(a = 'second' AND b = 'first'),
-            COUNT_IF(a = 'tie' AND b = 'tie'), COUNT_IF({whole}),
-            COUNT_IF(a = 'first' AND b = 'first'), COUNT_IF(a = 'second' AND b = 'second'),
-            COUNT_IF(NOT ({whole}))
+        f"""SELECT place, COUNT(a = 'first' AND b = 'second' OR NULL), COUNT(a = 'second' AND b = 'first' OR NULL),
+            COUNT(a = 'tie' AND b = 'tie' OR NULL), COUNT({whole} OR NULL),
+            COUNT(a = 'first' AND b = 'first' OR NULL), COUNT(a = 'second' AND b = 'second' OR NULL),
+            COUNT(NOT ({whole}) OR NULL)
         FROM (
             SELECT place, row_key, MAX(IFF(turn = 'as', said, NULL)) AS a, MAX(IFF(turn = 'turned', said, NULL)) AS b
             FROM (

@@ -52,9 +52,9 @@ def deduplicate_tickets(run: Run, now: Round | None = None) -> Deduplicated:
     """
     mark_repeats(run)
     tickets, exact, near, in_another = run.sql(
-        """SELECT COUNT(*), COUNT_IF(STARTSWITH(t.dropped_because, ?)),
-            COUNT(t.duplicate_of) - COUNT_IF(STARTSWITH(t.dropped_because, ?)),
-            COUNT_IF(t.category <> f.category)
+        """SELECT COUNT(*), COUNT(STARTSWITH(t.dropped_because, ?) OR NULL),
+            COUNT(t.duplicate_of) - COUNT(STARTSWITH(t.dropped_because, ?) OR NULL),
+            COUNT(t.category <> f.category OR NULL)
         FROM TICKETS t LEFT JOIN TICKETS f ON f.run_id = t.run_id AND f.ticket_id = t.duplicate_of
         WHERE t.run_id = ? AND t.category IS NOT NULL""",
         EXACTLY,
@@ -76,7 +76,7 @@ def mark_repeats(run: Run) -> None:
     for statement in near_sql(run.id, run.config.deduplicate.drop):
         run.query(statement)
     for _ in range(ROUNDS):
-        if not run.count(f"SELECT COUNT_IF(stays IS NULL) FROM {NAME}_FATE"):
+        if not run.count(f"SELECT COUNT(stays IS NULL OR NULL) FROM {NAME}_FATE"):
             break
         run.query(decide_sql())
     run.query(mark_near_sql(run.id))

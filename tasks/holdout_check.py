@@ -67,7 +67,7 @@ def _table(run: Run, holdout: config_rows.Holdout, role: str) -> Holdout:
     request, category = identifier(columns.request), identifier(columns.category)
     try:
         counted = run.sql(
-            f"""SELECT {category}::STRING, COUNT(*), COUNT_IF(TRIM(COALESCE({request}::STRING, '')) = '')
+            f"""SELECT {category}::STRING, COUNT(*), COUNT(TRIM(COALESCE({request}::STRING, '')) = '' OR NULL)
             FROM {table} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_LABELS}"""
         )
         longest = run.sql(

@@ -105,7 +105,7 @@ def _counted(run: Run, place: Place) -> Read:
     tickets, left_out, texts, ids = map(
         int,
         run.sql(
-            """SELECT COUNT(*), COUNT(left_out), COUNT_IF(channel = ?), COUNT(DISTINCT ticket_id)
+            """SELECT COUNT(*), COUNT(left_out), COUNT(channel = ? OR NULL), COUNT(DISTINCT ticket_id)
             FROM INBOX WHERE run_id = ?""",
             TEXT,
             run.id,

@@ -77,8 +77,8 @@ def settle_sql(run: Run, replies: Sequence[str], number: int | None = None) -> l
 
 def _count(run: Run, calls: Sequence[Asked], in_round: Sql) -> Judged:
     counted = Sql(
-        f"""SELECT COUNT_IF(STARTSWITH(dropped_because, ?)), COUNT_IF(dropped_because LIKE 'judge: % < %'),
-            COUNT_IF(kept)
+        f"""SELECT COUNT(STARTSWITH(dropped_because, ?) OR NULL), COUNT(dropped_because LIKE 'judge: % < %' OR NULL),
+            COUNT(kept OR NULL)
         FROM TICKETS WHERE run_id = ?{in_round.text}""",
         (UNREADABLE, run.id, *in_round.binds),
     )
@@ -92,7 +92,7 @@ def _count(run: Run, calls: Sequence[Asked], in_round: Sql) -> Judged:
     thresholds = ", ".join(f"{name}: {bar:g}" for name, bar in run.config.judge.thresholds.items())
     need(
         f"judge: kept {kept} of {asked.rows} tickets ({below} below a threshold, {unreadable} ratings unreadable)",
-        {"kept by the judge": kept or run.count("SELECT COUNT_IF(kept) FROM TICKETS WHERE run_id = ?", run.id)},
+        {"kept by the judge": kept or run.count("SELECT COUNT(kept OR NULL) FROM TICKETS WHERE run_id = ?", run.id)},
         lost,
         f"lower judge.thresholds (now {thresholds}) or read column rating of TICKETS where run_id = '{run.id}'",
     )

@@ -41,7 +41,7 @@ def rate_sql(run_id: str, position: int, judge: str, replies: str, thresholds: M
 def keep_sql(run_id: str, replies: str, judges: int, agree: str) -> Sql:
     """Keep a ticket that all judges keep, or most of those who can be read; else say who did not, and why. Only of
     tickets that were asked about now: what later steps made of those of earlier rounds stands."""
-    enough = "COUNT_IF(keeps) = ?" if agree == "all" else "COUNT_IF(keeps) * 2 > COUNT(keeps)"
+    enough = "COUNT(keeps OR NULL) = ?" if agree == "all" else "COUNT(keeps OR NULL) * 2 > COUNT(keeps)"
     return Sql(
         f"""UPDATE TICKETS SET kept = r.enough, dropped_because = IFF(r.enough, NULL, CONCAT('judge: ', r.because))
         FROM (

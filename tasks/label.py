@@ -108,8 +108,8 @@ def label_sql(run_id: str, replies: str) -> Sql:
 
 def _count(run: Run, asked: Asked) -> Labelled:
     counted = run.sql(
-        """SELECT COUNT(*), COUNT_IF(dropped_because = ?), COUNT_IF(STARTSWITH(dropped_because, ?)),
-            COUNT_IF(dropped_because = ?), COUNT_IF(dropped_because IN (?, ?, ?)), COUNT(category),
+        """SELECT COUNT(*), COUNT(dropped_because = ? OR NULL), COUNT(STARTSWITH(dropped_because, ?) OR NULL),
+            COUNT(dropped_because = ? OR NULL), COUNT(dropped_because IN (?, ?, ?) OR NULL), COUNT(category),
             COUNT(source_key) - COUNT(DISTINCT source_key)
         FROM TICKETS WHERE run_id = ?""",
         *(EMPTY, TOO_LONG, ABSTAINED, FAILED, SILENT, OFF_LIST, run.id),

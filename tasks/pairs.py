@@ -70,9 +70,10 @@ def groups_sql(wanted: Wanted, evaluation_set: str) -> Sql:
             SUM(neither)
         FROM (
             SELECT place, written_by, COUNT(*) AS n,
-                COUNT_IF(a_correct AND b_correct) AS both, COUNT_IF(a_correct AND NOT b_correct) AS only_first,
-                COUNT_IF(b_correct AND NOT a_correct) AS only_second,
-                COUNT_IF(NOT a_correct AND NOT b_correct) AS neither
+                COUNT(a_correct AND b_correct OR NULL) AS both,
+                COUNT(a_correct AND NOT b_correct OR NULL) AS only_first,
+                COUNT(b_correct AND NOT a_correct OR NULL) AS only_second,
+                COUNT(NOT a_correct AND NOT b_correct OR NULL) AS neither
             FROM ({shared.text}) GROUP BY place, written_by
         ) GROUP BY place, net, n ORDER BY place, net, n""",
         shared.binds,

@@ -34,7 +34,7 @@ def hide_tables(run: Run) -> Earlier | None:
     there = {
         table: int(has_rounds)
         for table, has_rounds in run.sql(
-            """SELECT table_name, COUNT_IF(column_name = 'ROUND') FROM INFORMATION_SCHEMA.COLUMNS
+            """SELECT table_name, COUNT(column_name = 'ROUND' OR NULL) FROM INFORMATION_SCHEMA.COLUMNS
             WHERE table_schema = CURRENT_SCHEMA() GROUP BY table_name"""
         )
     }
@@ -58,7 +58,7 @@ def refills_sql(experiment: str) -> Sql:
     """The numbers of Earlier."""
     return Sql(
         f"""SELECT MAX(round), COUNT(DISTINCT IFF(round > 1, completion_key, NULL)),
-            COUNT_IF(round > 1 AND duplicate_of IS NULL) FROM TICKETS WHERE {_NEWEST}""",
+            COUNT(round > 1 AND duplicate_of IS NULL OR NULL) FROM TICKETS WHERE {_NEWEST}""",
         (experiment,),
     )
 

@@ -53,7 +53,7 @@ def kept_sql(run_id: str) -> Sql:
     """category, kept tickets. Those of refine do not fill a quota: they come beside it, and the refills of the run that
     is refined are asked again, which costs nothing."""
     return Sql(
-        """SELECT category, COUNT_IF(kept) FROM TICKETS WHERE run_id = ? AND attributes:unlike IS NULL
+        """SELECT category, COUNT(kept OR NULL) FROM TICKETS WHERE run_id = ? AND attributes:unlike IS NULL
         GROUP BY category""",
         (run_id,),
     )

@@ -48,7 +48,7 @@ def count_scores(run: Run) -> list[Score]:
     counted = run.sql(
         """SELECT role, MIN(model), variant, evaluation_set,
             COALESCE(LISTAGG(DISTINCT served_by, ', ') WITHIN GROUP (ORDER BY served_by), ''), COUNT(*),
-            COUNT_IF(correct), COUNT_IF(off_list), COUNT_IF(unanswered), COALESCE(SUM(prompt_tokens), 0),
+            COUNT(correct OR NULL), COUNT(off_list OR NULL), COUNT(unanswered OR NULL), COALESCE(SUM(prompt_tokens), 0),
             COALESCE(SUM(completion_tokens), 0)
         FROM PREDICTIONS WHERE run_id = ? GROUP BY role, variant, evaluation_set""",
         run.id,
@@ -57,7 +57,7 @@ def count_scores(run: Run) -> list[Score]:
     for *key, rows, correct, calls in run.sql(
         """SELECT role, variant, evaluation_set, n, correct, COUNT(*) FROM (
             SELECT p.role, p.variant, p.evaluation_set, COALESCE(t.completion_key, p.row_key) AS written_by,
-                COUNT(*) AS n, COUNT_IF(p.correct) AS correct
+                COUNT(*) AS n, COUNT(p.correct OR NULL) AS correct
             FROM PREDICTIONS p LEFT JOIN TICKETS t
                 ON t.run_id = p.run_id AND t.ticket_id = p.row_key AND p.evaluation_set <> 'holdout'
             WHERE p.run_id = ? GROUP BY 1, 2, 3, 4

@@ -212,12 +212,12 @@ def worst_mistakes(run: Run, evaluation_set: str) -> list[Mistake]:
     """The worst ones: first those that most of the other arms, hence teacher and base student, got right."""
     rows = run.sql(
         f"""SELECT t.category, t.request, COALESCE(t.prediction, t.response, t.error, ''),
-            COUNT_IF(o.role = 'teacher' AND o.correct), COUNT_IF(o.role = 'teacher'),
-            COUNT_IF(o.role = 'base student' AND o.correct), COUNT_IF(o.role = 'base student')
+            COUNT(o.role = 'teacher' AND o.correct OR NULL), COUNT(o.role = 'teacher' OR NULL),
+            COUNT(o.role = 'base student' AND o.correct OR NULL), COUNT(o.role = 'base student' OR NULL)
         FROM PREDICTIONS t LEFT JOIN PREDICTIONS o ON o.run_id = t.run_id AND o.evaluation_set = t.evaluation_set
             AND o.row_key = t.row_key AND o.role <> t.role
         WHERE t.run_id = ? AND t.role = 'tuned student' AND t.evaluation_set = ? AND NOT t.correct
-        GROUP BY t.row_key, 1, 2, 3 ORDER BY COUNT_IF(o.correct) DESC, t.row_key LIMIT {MISTAKES_SHOWN}""",
+        GROUP BY t.row_key, 1, 2, 3 ORDER BY COUNT(o.correct OR NULL) DESC, t.row_key LIMIT {MISTAKES_SHOWN}""",
         run.id,
         evaluation_set,
     )
@@ -229,7 +229,7 @@ def what_was_spent(run: Run) -> list[Spent]:
     rows = run.sql(
         f"""SELECT step, model,
             COALESCE(LISTAGG(DISTINCT served_by, ', ') WITHIN GROUP (ORDER BY served_by), ''), COUNT(*),
-            COUNT_IF(reply IS NULL), COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0)
+            COUNT(reply IS NULL OR NULL), COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0)
         FROM (
             SELECT c.step, c.model, c.answered_at, {REPLY} AS reply, c.answer:value:model::STRING AS served_by,
                 c.answer:value:usage:prompt_tokens::NUMBER AS prompt_tokens,

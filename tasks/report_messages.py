@@ -109,8 +109,9 @@ def stages(found: Answered, kept: Sequence[Kept]) -> list[Stage]:
 def counted(run: Run) -> list[Kept]:
     """A line per variant and channel, in the order of the file."""
     rows = run.sql(
-        """SELECT variant, channel, COUNT(*), COUNT_IF(status = 'ok'), COUNT_IF(status = 'too long'),
-            COUNT_IF(status = 'flagged'), COUNT_IF(status = 'no answer'), COUNT_IF(first_words > most_words),
+        """SELECT variant, channel, COUNT(*), COUNT(status = 'ok' OR NULL), COUNT(status = 'too long' OR NULL),
+            COUNT(status = 'flagged' OR NULL), COUNT(status = 'no answer' OR NULL),
+            COUNT(first_words > most_words OR NULL),
             MAX(most_words), COALESCE(MAX(words), 0), COALESCE(AVG(IFF(message IS NULL, NULL, words)), 0)
         FROM MESSAGES WHERE run_id = ? GROUP BY variant, channel ORDER BY channel DESC""",
         run.id,

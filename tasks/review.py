@@ -127,14 +127,14 @@ def _count(run: Run) -> Reviewed:
     *cells, shown, judge_kept = map(
         int,
         run.sql(
-            """SELECT COUNT_IF(judge_kept AND human_kept), COUNT_IF(judge_kept AND NOT human_kept),
-                COUNT_IF(NOT judge_kept AND human_kept), COUNT_IF(NOT judge_kept AND NOT human_kept), COUNT(*),
-                COUNT_IF(judge_kept) FROM REVIEWS WHERE run_id = ?""",
+            """SELECT COUNT(judge_kept AND human_kept OR NULL), COUNT(judge_kept AND NOT human_kept OR NULL),
+                COUNT(NOT judge_kept AND human_kept OR NULL), COUNT(NOT judge_kept AND NOT human_kept OR NULL),
+                COUNT(*), COUNT(judge_kept OR NULL) FROM REVIEWS WHERE run_id = ?""",
             run.id,
         )[0],
     )
     who, remark = run.sql("SELECT MAX(reviewer), MAX(remark) FROM REVIEWS WHERE run_id = ?", run.id)[0]
-    kept = run.count("SELECT COUNT_IF(kept) FROM TICKETS WHERE run_id = ?", run.id)
+    kept = run.count("SELECT COUNT(kept OR NULL) FROM TICKETS WHERE run_id = ?", run.id)
     return reviewed_from(Agreement(*cells), shown, judge_kept, kept, (who or "", remark or ""))
 
 

@@ -64,7 +64,7 @@ def _table(run: Run, source: Source, role: str) -> Requests:
     trimmed = f"TRIM(COALESCE({request}::STRING, ''), ?)"
     try:
         counted = run.sql(
-            f"""SELECT COUNT(*), COUNT_IF({trimmed} = ''), COUNT_IF(LENGTH({trimmed}) > ?), COUNT({key})
+            f"""SELECT COUNT(*), COUNT({trimmed} = '' OR NULL), COUNT(LENGTH({trimmed}) > ? OR NULL), COUNT({key})
             FROM {identifier(name)}""",
             *(BLANK, BLANK, source.max_characters),
         )[0]

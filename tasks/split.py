@@ -37,8 +37,8 @@ def split_tickets(run: Run) -> Shares:
     """Drop what the holdout has, then split. Safe to repeat. Raises StepError if a share that is asked for is empty."""
     groups = divide(run)
     train, validation, test, leaked = run.sql(
-        """SELECT COUNT_IF(split = 'train'), COUNT_IF(split = 'validation'), COUNT_IF(split = 'test'),
-            COUNT_IF(STARTSWITH(dropped_because, ?)) FROM TICKETS WHERE run_id = ?""",
+        """SELECT COUNT(split = 'train' OR NULL), COUNT(split = 'validation' OR NULL), COUNT(split = 'test' OR NULL),
+            COUNT(STARTSWITH(dropped_because, ?) OR NULL) FROM TICKETS WHERE run_id = ?""",
         LEAK,
         run.id,
     )[0]
@@ -106,8 +106,9 @@ def _units_sql(split: Split) -> Sql:
                 WHEN middle <= GREATEST(n - rest, LEAST(n, first_cut + 1)) THEN 'validation' ELSE 'test' END AS share
             FROM cut),
         counted AS (
-            SELECT *, COUNT(*) OVER (PARTITION BY home) AS units, COUNT_IF(share = 'train') OVER (PARTITION BY home) AS
-                trained, COUNT_IF(share = 'validation') OVER (PARTITION BY home) AS validated FROM shared)
+            SELECT *, COUNT(*) OVER (PARTITION BY home) AS units,
+                COUNT(share = 'train' OR NULL) OVER (PARTITION BY home) AS trained,
+                COUNT(share = 'validation' OR NULL) OVER (PARTITION BY home) AS validated FROM shared)
         SELECT unit, home, unit_order, IFF(validated = 0 AND units > 1 AND place = LEAST(trained + 1, units),
             'validation', share) AS share FROM counted""",
         (train, train, test, split.train + split.validation + ROUNDING),
@@ -119,7 +120,7 @@ def _train_on_all_sql() -> Sql:
     return Sql(
         """UPDATE SPLIT_UNITS SET share = 'train' WHERE unit IN (
             SELECT unit FROM (
-                SELECT m.category, u.unit, COUNT_IF(u.share = 'train') OVER (PARTITION BY m.category) AS trained,
+                SELECT m.category, u.unit, COUNT(u.share = 'train' OR NULL) OVER (PARTITION BY m.category) AS trained,
                     ROW_NUMBER() OVER (PARTITION BY m.category ORDER BY u.unit_order, u.unit, u.home) AS place
                 FROM (SELECT DISTINCT category, unit FROM SPLIT_MEMBERS) m JOIN SPLIT_UNITS u ON u.unit = m.unit
             ) WHERE trained = 0 AND place = 1)"""

@@ -164,8 +164,8 @@ def drop_sql(run: Run, config: Vote, replies: str) -> Sql:
 def _count(run: Run, config: Vote, asked: Asked, number: int | None) -> Voted:
     in_round = of_round(number)
     counted = Sql(
-        f"""SELECT COUNT_IF(STARTSWITH(dropped_because, ?)), COUNT_IF(vote_key IS NOT NULL AND vote IS NULL),
-            COUNT_IF(kept) FROM TICKETS WHERE run_id = ?{in_round.text}""",
+        f"""SELECT COUNT(STARTSWITH(dropped_because, ?) OR NULL), COUNT(vote_key IS NOT NULL AND vote IS NULL OR NULL),
+            COUNT(kept OR NULL) FROM TICKETS WHERE run_id = ?{in_round.text}""",
         (SAYS, run.id, *in_round.binds),
     )
     other, unreadable, kept = (int(cell or 0) for cell in run.query(counted)[0])  # NULL of no row
@@ -174,7 +174,7 @@ def _count(run: Run, config: Vote, asked: Asked, number: int | None) -> Voted:
     lost = lost_in("vote", asked.model, run.query(by_reason_sql(unread)))
     need(
         f"vote: left {kept} of {asked.rows} tickets ({other} put elsewhere, {unreadable} votes unreadable)",
-        {"left by the vote": kept or run.count("SELECT COUNT_IF(kept) FROM TICKETS WHERE run_id = ?", run.id)},
+        {"left by the vote": kept or run.count("SELECT COUNT(kept OR NULL) FROM TICKETS WHERE run_id = ?", run.id)},
         lost,
         f"read column vote of TICKETS where run_id = '{run.id}'; mend vote.prompt or name another vote.model",
     )

@@ -30,7 +30,7 @@ def find_weak_spots(query: Query, run_id: str, evaluation_set: str, most: int = 
 def counts_sql(run_id: str, evaluation_set: str) -> Sql:
     """Rows that the tuned student was asked about, and wrong answers."""
     return Sql(
-        """SELECT COUNT(*), COUNT_IF(NOT correct) FROM PREDICTIONS
+        """SELECT COUNT(*), COUNT(NOT correct OR NULL) FROM PREDICTIONS
         WHERE run_id = ? AND role = 'tuned student' AND evaluation_set = ?""",
         (run_id, evaluation_set),
     )
