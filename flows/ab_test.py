@@ -17,6 +17,7 @@ from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.load import load_experiment
 from cortex_distill.markup import artifact_key
 from cortex_distill.session import open_session
+from flows.ablation import removed
 from flows.cancelled import cancel_runs_below
 from flows.distill import distill
 from tasks.compare import compare_runs
@@ -33,14 +34,19 @@ def run_name() -> str:
     """Which files, and what is swept."""
     given = flow_run.parameters
     swept = [f"{key}={','.join(map(str, values))}" for key, values in (given.get("sweep") or {}).items()]
+    swept += [f"without {part}" for part in given.get("without") or ()]
     names = [Path(config).stem for config in given["configs"]]
     return f"A/B {', '.join([*names, *swept])} on {given['engine']}"
 
 
 def tries(
-    configs: Sequence[str], sweep: Mapping[str, Sequence[Any]] | None, overrides: Mapping[str, Any] | None
+    configs: Sequence[str],
+    sweep: Mapping[str, Sequence[Any]] | None,
+    overrides: Mapping[str, Any] | None,
+    without: Sequence[str] = (),
 ) -> list[Try]:
-    """Every config with every combination of swept values; each is read, so that a typo costs nothing.
+    """Every config with every combination of swept values, and then without each part (flows/ablation.py); each is
+    read, so that a typo costs nothing.
 
     Raises ConfigError for what no file accepts, or if there are fewer than two or more than MOST.
     """
@@ -49,6 +55,11 @@ def tries(
         Try(config, {**(overrides or {}), **dict(zip(keys, values, strict=True))})
         for config in configs
         for values in product(*(sweep or {}).values())
+    ]
+    found += [
+        Try(one.config, {**one.overrides, **removed(load_experiment(*one).config, part)})
+        for one in list(found)
+        for part in without
     ]
     if not 2 <= len(found) <= MOST:
         raise ConfigError(
@@ -67,6 +78,7 @@ def ab_test(
     engine: str = "local",
     sweep: dict[str, list[Any]] | None = None,
     overrides: dict[str, Any] | None = None,
+    without: list[str] | None = None,
 ) -> State[Any]:
     """Run each, then compare those that ended well; the artifact `ab-test-<experiment>` has the verdict.
 
@@ -74,7 +86,7 @@ def ab_test(
 
     One run after the other, on purpose: what two of them ask alike is then asked, and paid, once.
     """
-    asked = tries(configs, sweep, overrides)
+    asked = tries(configs, sweep, overrides, without or ())
     done: list[State[Any]] = []
     failed: list[State[Any]] = []
     with tags("ab-test"):

@@ -20,15 +20,20 @@ ROLES = ["tuned student", "base student", "teacher"]  # as in scores.py, whose i
     "--sweep", multiple=True, metavar="KEY=V1,V2", help="one run per value, e.g. judge.thresholds.valid=3,4,5"
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="change one value in every run")
-def ab(files: tuple[Path, ...], engine: str, sweep: tuple[str, ...], overrides: tuple[str, ...]) -> None:
-    """A/B test: run FILES, or one file over the values of a key, and say which differences are shown."""
+@click.option(
+    "--without", default="", metavar="PART,PART", help="ablation: one run more without each of judge, vote, vary, …"
+)
+def ab(files: tuple[Path, ...], engine: str, sweep: tuple[str, ...], overrides: tuple[str, ...], without: str) -> None:
+    """A/B test: run FILES, or one file over the values of a key or without some of its parts, and say which
+    differences are shown."""
     swept, values = swept_values(sweep), parsed(overrides)
+    parts = [part.strip() for part in without.split(",") if part.strip()]
     quiet_prefect()
     from flows.ab_test import ab_test, tries  # noqa: PLC0415
 
-    runs = tries([str(file) for file in files], swept, values)
+    runs = tries([str(file) for file in files], swept, values, parts)
     with prefect_started(f"{len(runs)} runs on {engine}, one after the other"):
-        found: Any = ab_test([str(file) for file in files], engine, swept or None, values or None)
+        found: Any = ab_test([str(file) for file in files], engine, swept or None, values or None, parts or None)
     from flows.comparison_table import show_comparison  # noqa: PLC0415
 
     show_comparison(found)

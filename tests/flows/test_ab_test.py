@@ -5,6 +5,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
 from cortex_distill.errors import ConfigError, StepError
+from cortex_distill.load import load_experiment
 from cortex_distill.session import open_session
 from flows import ab_test as module
 from flows.ab_test import ab_test, tries
@@ -79,3 +80,32 @@ def test_every_combination_is_read_before_anything_runs(config):
 def test_what_cannot_be_compared_is_refused(config, sweep, said):
     with pytest.raises(ConfigError, match=said):
         tries([config], sweep, None)
+
+
+EVERYTHING = {
+    "generate.vary": {"tone": ["calm", "angry"]},
+    "generate.prompt": "Write {{ count }} {{ tone }} requests for {{ category }} as JSON with scenario and request.",
+    "vote": {"model": "llama3.1-8b", "prompt": "{{ categories }} {{ request }}"},
+}
+
+
+def test_an_ablation_takes_out_one_part_at_a_time_and_leaves_the_rest(write):
+    whole, *less = tries([str(write(EVERYTHING))], None, None, ["judge", "vote", "deduplicate", "vary", "rounds"])
+    configs = [load_experiment(*one).config for one in less]
+    assert whole.overrides == {}
+    assert [set(config.judge.thresholds.values()) == {1} for config in configs] == [True, False, False, False, False]
+    assert [config.vote is None for config in configs] == [False, True, False, False, False]
+    assert [config.deduplicate.near for config in configs] == [True, True, False, True, True]
+    assert [config.generate.vary["tone"] for config in configs] == [["calm", "angry"]] * 3 + [
+        ["calm"],
+        ["calm", "angry"],
+    ]
+    assert [config.generate.rounds for config in configs] == [3, 3, 3, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("part", "said"), [("vote", "shoes has none, so there is nothing"), ("juge", "no such part; did you mean 'judge'")]
+)
+def test_a_part_that_is_not_there_cannot_be_taken_out(write, part, said):
+    with pytest.raises(ConfigError, match=said):
+        tries([str(write())], None, None, [part])
