@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|[A-Za-z_$][\w$]*|[{}\[\]:,])', re.DOTALL)
-# half an emoji, as a truncated reply ends: no UTF-8 text can hold it
-_LONE_SURROGATE = re.compile(
-    r"(?<!\\)\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+# Every escape, so that a backslash that is escaped itself begins none; whole emoji first, then halves of one.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 _WORDS = {"true": True, "false": False, "null": None, "undefined": None}
 
@@ -37,7 +37,12 @@ def parse(text: str, *, last: bool = False) -> str | None:
         return json.dumps(_Lenient(text, pairs).document(), ensure_ascii=False)
     except RecursionError as error:
         raise NotJson("Error parsing JSON: nested too deeply") from error
-    return _LONE_SURROGATE.sub(r"\\ufffd", text)
+    return _ESCAPE.sub(_whole, text) if "\\ud" in text or "\\uD" in text else text
+
+
+def _whole(escape: re.Match[str]) -> str:
+    """The escape; of half an emoji, as a truncated reply ends, the mark for what is lost: no UTF-8 text can hold it."""
+    return r"\ufffd" if escape[1] else escape[0]
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
