@@ -81,11 +81,11 @@ def written_counts(run_id: str) -> list[Row]:
 
 
 def written(run_id: str, category: str, page: int) -> list[Row]:
-    """One page (from 0) of what the messages flow wrote for a category, with the request where INBOX has it."""
+    """One page (from 0) of what the messages flow wrote for a category, with the request where MESSAGE_INBOX has it."""
     return rows_if_there(
         f"""SELECT m.ticket_id, m.category, m.channel, m.variant, m.model, m.message, m.words, m.most_words, m.status,
             TO_JSON(m.flags) AS flags, m.served_by, m.completion_key, i.request
-        FROM MESSAGES m LEFT JOIN INBOX i ON i.run_id = m.run_id AND i.row_key = m.row_key
+        FROM MESSAGES m LEFT JOIN MESSAGE_INBOX i ON i.run_id = m.run_id AND i.row_key = m.row_key
         WHERE m.source_run = ? AND m.category = ? ORDER BY m.created_at DESC, m.row_key, m.variant
         LIMIT {PAGE} OFFSET {max(int(page), 0) * PAGE}""",
         run_id,

@@ -1,6 +1,6 @@
 """What should not stand in a message: a gap that was left unfilled, a greeting of nobody, another customer's data.
 
-In:   MESSAGES and INBOX of one run
+In:   MESSAGES and MESSAGE_INBOX of one run
 Out:  row_key, variant, placeholder, greeting, other_customer: what was found, NULL where nothing was
 
 Other customers are found in sets: the words of messages that occur in any name are joined to the names, one, two or
@@ -48,7 +48,7 @@ def _mine_sql(run_id: str) -> Sql:
         f"""mine AS (
             SELECT m.row_key, m.variant, m.message, LOWER(COALESCE(i.email, '')) AS email, {own} AS own,
                 {wrote} AS wrote, LOWER(COALESCE(i.request, '')) AS request
-            FROM MESSAGES m JOIN INBOX i ON i.run_id = m.run_id AND i.row_key = m.row_key
+            FROM MESSAGES m JOIN MESSAGE_INBOX i ON i.run_id = m.run_id AND i.row_key = m.row_key
             WHERE m.run_id = ? AND m.message IS NOT NULL)""",
         (TOKEN, TOKEN, run_id),
     )
@@ -66,7 +66,7 @@ def _others_sql(run_id: str) -> Sql:
             SELECT DISTINCT ARRAY_TO_STRING(tokens, ' ') AS name, LOWER(ARRAY_TO_STRING(tokens, ' ')) AS lower_name,
                 ARRAY_SIZE(tokens) AS n
             FROM (SELECT ARRAY_SLICE(REGEXP_SUBSTR_ALL(customer_name, ?), 0, {LONGEST_NAME}) AS tokens
-                FROM INBOX WHERE run_id = ? AND customer_name <> '')),
+                FROM MESSAGE_INBOX WHERE run_id = ? AND customer_name <> '')),
         parts AS (
             SELECT DISTINCT p.value::STRING AS part FROM names, LATERAL FLATTEN(input => SPLIT(lower_name, ' ')) p),
         spoken AS (
@@ -102,7 +102,7 @@ def _others_sql(run_id: str) -> Sql:
             FROM (
                 SELECT m.row_key, m.variant, m.email, m.request, a.value::STRING AS address
                 FROM mine m, LATERAL FLATTEN(input => REGEXP_SUBSTR_ALL(LOWER(m.message), ?)) a
-            ) w JOIN (SELECT DISTINCT LOWER(email) AS email FROM INBOX WHERE run_id = ? AND email <> '') e
+            ) w JOIN (SELECT DISTINCT LOWER(email) AS email FROM MESSAGE_INBOX WHERE run_id = ? AND email <> '') e
                 ON e.email = w.address
             WHERE e.email <> w.email AND NOT CONTAINS(w.request, e.email))""",
         (

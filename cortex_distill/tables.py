@@ -4,7 +4,7 @@ Every table carries `run_id`. Order and meaning follow the steps: what was asked
 is being asked now (CLAIMS), what came of it (TICKETS), what each of several judges said (RATINGS), what people made of
 it (REVIEWS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good
 it was (EXPERIMENTS), what was expected before (PLANS), what went into use (PROMOTIONS),
-what was to be answered by it (INBOX) and what was written (MESSAGES).
+what was to be answered by it (MESSAGE_INBOX) and what was written (MESSAGES).
 """
 
 from collections.abc import Iterable
@@ -49,7 +49,7 @@ TABLES = {
     "PROMOTIONS": """
         alias STRING, model STRING, run_id STRING, experiment STRING, evaluation_set STRING, n NUMBER, accuracy FLOAT,
         accuracy_low FLOAT, gate VARIANT, promoted_by STRING, promoted_at TIMESTAMP_NTZ""",
-    "INBOX": """
+    "MESSAGE_INBOX": """
         run_id STRING, row_key STRING, ticket_id STRING, customer_name STRING, email STRING, request STRING,
         contact_preference STRING, channel STRING, category STRING, classified_key STRING, left_out STRING""",
     "MESSAGES": """

@@ -1,8 +1,8 @@
 """Messages, step 2: the tuned student sorts the inbox into the categories that it was trained on.
 
 Source: quickstart, "Inferencing the Distilled Model".
-In:   INBOX, CATEGORIES (of the student's run)
-Out:  INBOX.category, classified_key, left_out
+In:   MESSAGE_INBOX, CATEGORIES (of the student's run)
+Out:  MESSAGE_INBOX.category, classified_key, left_out
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Classified(NamedTuple):
 def classify_inbox(run: Run, student: Student) -> Classified:
     """Ask and compare. Safe to repeat. Raises StepError if no ticket is left to be answered."""
     run.sql(
-        """UPDATE INBOX SET category = NULL, classified_key = NULL,
+        """UPDATE MESSAGE_INBOX SET category = NULL, classified_key = NULL,
             left_out = IFF(STARTSWITH(left_out, 'classify: '), NULL, left_out) WHERE run_id = ?""",
         run.id,
     )
@@ -66,7 +66,7 @@ def classify_ask(run: Run, student: Student) -> Ask:
         step="classify",
         rows=Sql(
             f"""SELECT i.row_key, {prompt.text} AS prompt, 0 AS draw FROM (
-                SELECT row_key, {shown.text} AS shown FROM INBOX WHERE run_id = ? AND left_out IS NULL) i""",
+                SELECT row_key, {shown.text} AS shown FROM MESSAGE_INBOX WHERE run_id = ? AND left_out IS NULL) i""",
             (*prompt.binds, *shown.binds, run.id),
         ),
         model=student.model,
@@ -79,24 +79,25 @@ def update_sql(run: Run, student: Student, replies: str) -> Sql:
     said, only = normal_sql("COALESCE(r.reply, '')"), messages_of(run).only
     wanted = f"COALESCE(a.category IN ({', '.join('?' * len(only))}), FALSE)" if only else "TRUE"
     return Sql(
-        f"""UPDATE INBOX SET category = a.category, classified_key = a.completion_key,
+        f"""UPDATE MESSAGE_INBOX SET category = a.category, classified_key = a.completion_key,
             left_out = CASE WHEN a.reply IS NULL THEN ? WHEN a.category IS NULL THEN ? WHEN NOT {wanted} THEN ? END
         FROM (
             SELECT r.row_key, r.completion_key, r.reply, c.category
             FROM (SELECT r.row_key, r.completion_key, r.reply, {said.text} AS said FROM {replies} r) r
             LEFT JOIN CATEGORIES c ON c.run_id = ? AND c.matches = r.said
-        ) a WHERE INBOX.run_id = ? AND INBOX.row_key = a.row_key""",
+        ) a WHERE MESSAGE_INBOX.run_id = ? AND MESSAGE_INBOX.row_key = a.row_key""",
         (FAILED, NO_CATEGORY, *only, OTHER, *said.binds, student.run_id, run.id),
     )
 
 
 def _counted(run: Run, asked: Asked) -> Classified:
     rows = run.sql(
-        """SELECT category, COUNT(*) FROM INBOX WHERE run_id = ? AND left_out IS NULL GROUP BY 1 ORDER BY 2 DESC, 1""",
+        """SELECT category, COUNT(*) FROM MESSAGE_INBOX WHERE run_id = ? AND left_out IS NULL
+        GROUP BY 1 ORDER BY 2 DESC, 1""",
         run.id,
     )
     failed, no_category, other = (
-        run.count("SELECT COUNT(*) FROM INBOX WHERE run_id = ? AND left_out = ?", run.id, why)
+        run.count("SELECT COUNT(*) FROM MESSAGE_INBOX WHERE run_id = ? AND left_out = ?", run.id, why)
         for why in (FAILED, NO_CATEGORY, OTHER)
     )
     if not rows:

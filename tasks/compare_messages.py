@@ -2,7 +2,7 @@
 
 A judge that prefers whatever it reads first would decide nothing: where its two verdicts differ, the pair is a tie,
 and is counted as order bias. Two messages that are equal are a tie that nobody is asked about.
-In:   MESSAGES, INBOX
+In:   MESSAGES, MESSAGE_INBOX
 Out:  nothing but the counts
 """
 

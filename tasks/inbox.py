@@ -2,7 +2,7 @@
 
 Source: quickstart, "Automated Generation of Email Responses to support tickets using LLMs".
 In:   a CSV file, read line by line and sent in pieces; or a table, copied in the engine
-Out:  INBOX (the rows of this run). Five columns are read and no others
+Out:  MESSAGE_INBOX (the rows of this run). Five columns are read and no others
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def read_inbox(run: Run, given: str = "", limit: int = 0) -> Read:
         columns = [*COLUMNS, *_email_of_file(place.file)]
         rows = (row.cells for row in read_columns(place.file, columns, KEY))
         upload(run.session, staged, names[: len(columns)], rows)
-    run.sql("DELETE FROM INBOX WHERE run_id = ?", run.id)
+    run.sql("DELETE FROM MESSAGE_INBOX WHERE run_id = ?", run.id)
     run.query(insert_sql(run.id, staged, limit))
     run.sql(f"DROP TABLE {staged}")
     return _counted(run, place)
@@ -106,7 +106,7 @@ def _counted(run: Run, place: Place) -> Read:
         int,
         run.sql(
             """SELECT COUNT(*), COUNT(left_out), COUNT(channel = ? OR NULL), COUNT(DISTINCT ticket_id)
-            FROM INBOX WHERE run_id = ?""",
+            FROM MESSAGE_INBOX WHERE run_id = ?""",
             TEXT,
             run.id,
         )[0],
@@ -161,8 +161,8 @@ def insert_sql(run_id: str, staged: str, limit: int) -> Sql:
     joined, equal = ", ?, ".join(cells), ", ".join(cells)
     most = f"LIMIT {limit:d}" if limit > 0 else ""
     return Sql(
-        f"""INSERT INTO INBOX (run_id, row_key, ticket_id, customer_name, email, request, contact_preference, channel,
-            left_out)
+        f"""INSERT INTO MESSAGE_INBOX (run_id, row_key, ticket_id, customer_name, email, request, contact_preference,
+            channel, left_out)
         SELECT ?, row_key, ticket_id, customer_name, email, LEFT(request, ?), contact_preference,
             IFF(REGEXP_LIKE(contact_preference, ?, 'i'), ?, ?),
             CASE WHEN request = '' THEN ? WHEN LENGTH(request) > ? THEN ? END

@@ -1,6 +1,6 @@
 """Messages: how many model calls there will be at most, and how many of them are answered already.
 
-In:   INBOX, COMPLETIONS
+In:   MESSAGE_INBOX, COMPLETIONS
 Out:  lines for the run's log, before anything is paid
 """
 

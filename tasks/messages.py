@@ -1,7 +1,7 @@
 """Messages, step 3: a text or an email for each ticket and variant, checked for length and for what it may not say.
 
 Source: quickstart, "Automated Generation of Email Responses to support tickets using LLMs"; the checks are ours.
-In:   INBOX, CATEGORIES (of the student's run)
+In:   MESSAGE_INBOX, CATEGORIES (of the student's run)
 Out:  MESSAGES. Nothing is sent to anyone
 """
 
@@ -60,7 +60,7 @@ def shown_sql(run: Run, source_run: str) -> Sql:
     return Sql(
         f"""SELECT i.row_key, i.channel, {name.text} AS customer_name, {request.text} AS request, c.category,
             c.definition
-        FROM INBOX i JOIN CATEGORIES c ON c.run_id = ? AND c.category = i.category
+        FROM MESSAGE_INBOX i JOIN CATEGORIES c ON c.run_id = ? AND c.category = i.category
         WHERE i.run_id = ? AND i.left_out IS NULL""",
         (*name.binds, *request.binds, source_run, run.id),
     )
@@ -117,7 +117,7 @@ def insert_sql(run: Run, student: Student, first: str, second: str) -> Sql:
                     IFF(i.channel = ?, ?, ?) AS most, {text("a")} AS one, {text("b")} AS two,
                     {ones.text} AS one_words, {twos.text} AS two_words, a.error, a.served_by AS one_by,
                     b.served_by AS two_by, a.completion_key AS one_key, b.completion_key AS two_key
-                FROM INBOX i CROSS JOIN ({variants.text}) v
+                FROM MESSAGE_INBOX i CROSS JOIN ({variants.text}) v
                 JOIN {first} a ON a.row_key = v.variant || ' ' || i.row_key
                 LEFT JOIN {second} b ON b.row_key = v.variant || ' ' || i.row_key
                 WHERE i.run_id = ?

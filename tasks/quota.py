@@ -26,7 +26,8 @@ def rounds(run: Run) -> Iterator[Round]:
     """
     now = first_round(run.config)
     yield now
-    while now.number < run.config.generate.rounds and (more := next_round(run.config, now, kept_tickets(run))):
+    most = run.config.generate.rounds if run.config.is_synthetic else 1  # there are no more real requests to be had
+    while now.number < most and (more := next_round(run.config, now, kept_tickets(run))):
         short = sum(one.tickets > 0 for one in more.wanted.values())
         log("round %d: %d tickets more, as %d categories are short", more.number, more.tickets, short)
         now = more

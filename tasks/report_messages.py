@@ -1,6 +1,6 @@
 """Messages, step 5: what came of the inbox, as a Prefect artifact.
 
-In:   INBOX, MESSAGES, what the steps returned
+In:   MESSAGE_INBOX, MESSAGES, what the steps returned
 Out:  a Markdown artifact `messages-<experiment>`, and the MessageSummary that the command line prints
 """
 
@@ -128,7 +128,7 @@ _FIELDS = """m.ticket_id, m.variant, m.category, m.channel, LEFT(i.request, 300)
 def examples_sql(run_id: str) -> Sql:
     """Some sound messages of each variant and channel, the same in every run."""
     return Sql(
-        f"""SELECT {_FIELDS} FROM MESSAGES m JOIN INBOX i ON i.run_id = m.run_id AND i.row_key = m.row_key
+        f"""SELECT {_FIELDS} FROM MESSAGES m JOIN MESSAGE_INBOX i ON i.run_id = m.run_id AND i.row_key = m.row_key
         WHERE m.run_id = ? AND m.status = 'ok'
         QUALIFY ROW_NUMBER() OVER (PARTITION BY m.variant, m.channel ORDER BY SHA2(m.row_key, 256)) <= {EXAMPLES}
         ORDER BY m.variant, m.channel DESC, m.ticket_id, m.row_key""",
@@ -139,7 +139,7 @@ def examples_sql(run_id: str) -> Sql:
 def marked_sql(run_id: str) -> Sql:
     """Messages that somebody has to look at, flagged ones first."""
     return Sql(
-        f"""SELECT {_FIELDS} FROM MESSAGES m JOIN INBOX i ON i.run_id = m.run_id AND i.row_key = m.row_key
+        f"""SELECT {_FIELDS} FROM MESSAGES m JOIN MESSAGE_INBOX i ON i.run_id = m.run_id AND i.row_key = m.row_key
         WHERE m.run_id = ? AND m.status <> 'ok'
         ORDER BY DECODE(m.status, 'flagged', 1, 'no answer', 2, 3), m.ticket_id, m.row_key, m.variant
         LIMIT {MARKED}""",

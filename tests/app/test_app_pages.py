@@ -3,6 +3,8 @@
 import pytest
 from app_sample import CATEGORIES, REQUESTS, RUNS, TEACHER, TUNED
 
+from cortex_distill.tables import create_sql
+
 PAGES = ["experiments", "tickets", "messages", "try_it"]
 
 
@@ -142,15 +144,13 @@ def test_a_name_that_the_prompt_cannot_use_is_said_before_anything_is_asked(show
 
 
 def test_what_the_messages_flow_wrote_is_shown_with_its_flags(show, two_runs, engine):
-    engine("CREATE TABLE INBOX (run_id STRING, row_key STRING, request STRING)")
-    engine("INSERT INTO INBOX SELECT 'm', 'k', 'Where is my phone?'")
+    for table in ("MESSAGE_INBOX", "MESSAGES"):
+        engine(create_sql(table))
+    engine("INSERT INTO MESSAGE_INBOX (run_id, row_key, request) SELECT 'm', 'k', 'Where is my phone?'")
     engine(
-        """CREATE TABLE MESSAGES (run_id STRING, source_run STRING, row_key STRING, ticket_id STRING, category STRING,
-            channel STRING, variant STRING, model STRING, message STRING, words NUMBER, most_words NUMBER,
-            status STRING, flags VARIANT, served_by STRING, completion_key STRING, created_at TIMESTAMP_NTZ)"""
-    )
-    engine(
-        """INSERT INTO MESSAGES SELECT 'm', ?, 'k', '7', 'Lost phone', 'text', 'v', 'llama3.1-8b', 'We block the SIM.',
+        """INSERT INTO MESSAGES (run_id, source_run, row_key, ticket_id, category, channel, variant, model, message,
+            words, most_words, status, flags, served_by, completion_key, created_at)
+        SELECT 'm', ?, 'k', '7', 'Lost phone', 'text', 'v', 'llama3.1-8b', 'We block the SIM.',
             4, 24, 'too long', PARSE_JSON('{"placeholder": "[Name]"}'), 'simulated:small', 'key', SYSDATE()""",
         RUNS[0],
     )

@@ -25,7 +25,7 @@ def config(write, home, monkeypatch, tmp_path):
         "no parcel yet,Late delivery",
     ]
     (tmp_path / "rows.csv").write_text("\n".join(rows))
-    return str(write({"holdout": {"file": "rows.csv"}}))
+    return str(write({"holdout": {"file": "rows.csv"}, "generate.rounds": 1}))
 
 
 def calls_by_run(home):

@@ -45,7 +45,15 @@ def distill(prefect_server, endpoint, home, write, tmp_path, monkeypatch):
     monkeypatch.setenv("DISTILL_HOME", str(home))
     from flows.distill import distill  # noqa: PLC0415  Prefect reads its settings when the flow is made
 
-    config = str(write({"holdout": {"file": "rows.csv"}, "evaluate": {"constrained": ["with_definitions"]}}))
+    config = str(
+        write(
+            {
+                "holdout": {"file": "rows.csv"},
+                "evaluate": {"constrained": ["with_definitions"]},
+                "generate.rounds": 1,
+            }
+        )
+    )
     return lambda: distill(config)
 
 

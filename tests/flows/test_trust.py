@@ -12,6 +12,7 @@ TRUST = {
     "judge.agree": "majority",
     "vote": {"model": "openai-gpt-5-nano", "prompt": PROMPT},
     "generate.per_category": 16,
+    "generate.rounds": 1,  # what refills add is not in a plan's numbers
 }
 
 

@@ -79,7 +79,8 @@ def test_a_run_goes_on_when_its_engine_is_killed(run, tmp_path):
     with ThreadPoolExecutor() as pool:
         killing = pool.submit(kill_engine_at_work, tmp_path / "engine")
         printed = run(
-            "distill", "run", CONFIG, "--set", "generate.per_category=6", DISTILL_MODELS="simulated:latency_ms=8"
+            *("distill", "run", CONFIG, "--set", "generate.per_category=6", "--set", "generate.rounds=1"),
+            DISTILL_MODELS="simulated:latency_ms=8",
         )
         killing.result()
     assert "Tickets: 30 asked for → 30 written" in printed
@@ -97,7 +98,7 @@ def kept(home):
 
 @pytest.mark.slow
 def test_ctrl_c_ends_in_one_line_and_keeps_what_was_answered(environment, tmp_path):
-    command = ["distill", "run", CONFIG, "--set", "generate.per_category=6"]
+    command = ["distill", "run", CONFIG, "--set", "generate.per_category=6", "--set", "generate.rounds=1"]
     process = subprocess.Popen(
         command,
         cwd=ROOT,

@@ -31,7 +31,7 @@ def flagged(make_run):
         run = make_run()
         for statement in complete_sql():
             run.sql(statement)
-        upload(run.session, "INBOX", COLUMNS, [(run.id, key, *cells) for key, cells in PEOPLE.items()])
+        upload(run.session, "MESSAGE_INBOX", COLUMNS, [(run.id, key, *cells) for key, cells in PEOPLE.items()])
         rows = [(run.id, key, f"v{n:04d}", text, "ok") for n, (key, text) in enumerate(messages)]
         upload(run.session, "MESSAGES", ["run_id", "row_key", "variant", "message", "status"], rows)
         run.query(flag_sql(run.id))
@@ -106,7 +106,7 @@ def test_hostile_names_flag_nothing_that_does_not_name_them(make_run):
     for statement in complete_sql():
         run.sql(statement)
     rows = [(run.id, str(n), text, text, text) for n, text in enumerate(HOSTILE)]
-    upload(run.session, "INBOX", COLUMNS, rows)
+    upload(run.session, "MESSAGE_INBOX", COLUMNS, rows)
     said = [
         (run.id, str(n), "v", "Hi there, we have got your request and look after it.", "ok") for n in range(len(rows))
     ]
@@ -122,10 +122,10 @@ def test_others_are_looked_for_in_time_that_grows_with_the_messages(make_run):
         run.sql(statement)
     seconds = []
     for n in (2_000, 8_000):
-        run.sql("DELETE FROM INBOX")
+        run.sql("DELETE FROM MESSAGE_INBOX")
         run.sql("DELETE FROM MESSAGES")
         run.sql(
-            f"""INSERT INTO INBOX (run_id, row_key, customer_name, email, request)
+            f"""INSERT INTO MESSAGE_INBOX (run_id, row_key, customer_name, email, request)
             SELECT ?, n::STRING, 'First' || MOD(n, 211)::STRING || ' Last' || n::STRING, 'c' || n || '@x.org', 'x'
             FROM (SELECT ROW_NUMBER() OVER (ORDER BY SEQ4()) AS n FROM TABLE(GENERATOR(ROWCOUNT => {n})))""",
             run.id,
@@ -133,7 +133,7 @@ def test_others_are_looked_for_in_time_that_grows_with_the_messages(make_run):
         run.sql(
             """INSERT INTO MESSAGES (run_id, row_key, variant, message, status)
             SELECT run_id, row_key, 'v', 'Dear ' || customer_name || REPEAT(', we look after it today', 15), 'ok'
-            FROM INBOX"""
+            FROM MESSAGE_INBOX"""
         )
         started = monotonic()
         run.query(flag_sql(run.id))

@@ -147,7 +147,7 @@ def test_what_is_redacted_reaches_no_model_and_the_table_keeps_the_original(trai
     for prompt in prompts(run) + prompts(run, "classify"):
         assert "write to [email] or [phone], card [card], [iban]" in prompt
         assert not {"a.b@c.org", "1234567", "4111"} & set(prompt.replace(",", " ").split())
-    assert run.sql("SELECT request FROM INBOX WHERE run_id = ?", run.id)[0][0] == secret
+    assert run.sql("SELECT request FROM MESSAGE_INBOX WHERE run_id = ?", run.id)[0][0] == secret
 
 
 @pytest.mark.parametrize(
@@ -185,12 +185,13 @@ def test_hostile_text_in_tickets_and_prompt_changes_nothing_but_the_text_shown(t
     tables = {row.as_dict()["name"] for row in run.sql("SHOW TABLES")}
     cells = [(text, text, text, text, f"refund {text}", text) for text in HOSTILE]
     answer(run, inbox(cells))
-    kept = run.sql("SELECT request, customer_name, ticket_id FROM INBOX WHERE run_id = ?", run.id)
+    kept = run.sql("SELECT request, customer_name, ticket_id FROM MESSAGE_INBOX WHERE run_id = ?", run.id)
     blank = " \t\r\n"
     wanted = sorted((f"refund {text}".strip(), text.strip(), text.strip()) for text in HOSTILE)
     assert sorted(map(tuple, kept)) == wanted
     found = rows(run)
-    assert len(found) == 2 * run.count("SELECT COUNT(*) FROM INBOX WHERE run_id = ? AND left_out IS NULL", run.id)
+    answered = "SELECT COUNT(*) FROM MESSAGE_INBOX WHERE run_id = ? AND left_out IS NULL"
+    assert len(found) == 2 * run.count(answered, run.id)
     assert {row["VARIANT"] for row in found} == {"plain", "hostile"}
     asked = prompts(run)
     assert all(sum(f"Request: refund {text}".rstrip(blank) in prompt for prompt in asked) >= 2 for text in HOSTILE[:60])
@@ -278,9 +279,9 @@ def test_a_table_and_a_file_with_the_same_tickets_have_the_same_rows(make_run, i
     other = make_run({"messages": MESSAGES}, run.session)
     read_inbox.fn(run, inbox())
     run.sql("""CREATE TABLE TICKETS_THERE AS SELECT ticket_id, customer_name, email, 1 AS more, request,
-        contact_preference FROM INBOX""")
+        contact_preference FROM MESSAGE_INBOX""")
     read_inbox.fn(other, "DISTILL.PUBLIC.TICKETS_THERE")
-    keep = "SELECT * EXCLUDE (run_id) FROM INBOX WHERE run_id = ? ORDER BY row_key"
+    keep = "SELECT * EXCLUDE (run_id) FROM MESSAGE_INBOX WHERE run_id = ? ORDER BY row_key"
     assert run.sql(keep, run.id) == run.sql(keep, other.id)
 
 
@@ -295,7 +296,7 @@ def test_a_limit_takes_the_first_tickets_by_their_id_in_whatever_order_they_come
     run = make_run({"messages": MESSAGES})
     for order in (ROWS, list(reversed(ROWS))):
         read_inbox.fn(run, inbox(order), 2)
-        kept = run.sql("SELECT ticket_id FROM INBOX WHERE run_id = ? ORDER BY 1", run.id)
+        kept = run.sql("SELECT ticket_id FROM MESSAGE_INBOX WHERE run_id = ? ORDER BY 1", run.id)
         assert [row[0] for row in kept] == ["T1", "T2"]
 
 
@@ -338,9 +339,10 @@ def test_tickets_with_one_id_are_answered_each(make_run):
     run = make_run({"messages": MESSAGES})
     read = read_inbox.fn(run, str(SHARED))
     assert (read.tickets, read.texts, read.same_id, read.left_out) == (151, 89, 3, 0)
-    ids = run.sql("SELECT row_key, customer_name FROM INBOX WHERE run_id = ? AND ticket_id = 'TR1567'", run.id)
+    ids = run.sql("SELECT row_key, customer_name FROM MESSAGE_INBOX WHERE run_id = ? AND ticket_id = 'TR1567'", run.id)
     assert {row[1] for row in ids} == {"Andrew", "Beverly"}
     assert len({row[0] for row in ids}) == 2
     with SHARED.open(encoding="utf-8-sig", newline="") as file:
         names = sorted(row["CUSTOMER_NAME"] for row in csv.DictReader(file))
-    assert sorted(row[0] for row in run.sql("SELECT customer_name FROM INBOX WHERE run_id = ?", run.id)) == names
+    read = run.sql("SELECT customer_name FROM MESSAGE_INBOX WHERE run_id = ?", run.id)
+    assert sorted(row[0] for row in read) == names
