@@ -86,7 +86,7 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
         session = open_session("local")
         run = Run(session, str(uuid4()), experiment, "local", None, [])
         check_everything.fn(run)
-        prepare_tables.fn(run)
+        prepared = prepare_tables.fn(run)
         write_plan.fn(run)
         generated, judged = [], []
         for now in rounds(run):
@@ -104,7 +104,11 @@ def as_functions(config: str, changes: dict[str, Any]) -> float:
         asked = [asked for _, asked in answers]
         report_run.fn(
             run,
-            Found(all_generated(generated), all_judged(judged), checked, shares, tuned, asked, scores, None, repeats),
+            Found(
+                *(all_generated(generated), all_judged(judged), checked, shares, tuned, asked, scores),
+                prepared=prepared,
+                repeats=repeats,
+            ),
         )
         update_leaderboard.fn(run)
         session.close()
