@@ -1,12 +1,13 @@
 """Several runs side by side: what differs between their configs, how each did, and which differences are shown."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from cortex_distill.bootstrap import Difference
-from cortex_distill.differences import ABSENT, LONGEST_VALUE, leaves
+from cortex_distill.differences import ABSENT, LONGEST_VALUE, USUAL, leaves
 from cortex_distill.metrics import Interval, figure
 from cortex_distill.verdicts import Verdict, span
 
@@ -124,14 +125,32 @@ def changes(configs: Sequence[Mapping[str, Any]]) -> list[Change]:
 
 
 def special_names(experiments: Sequence[str], found: Sequence[Change]) -> list[str]:
-    """What to call each run: the settings in which it differs, in as few words as tell it from the others."""
-    same = len(set(experiments)) == 1
+    """What to call each run: the settings in which it differs, in as few words as tell it from the others.
+
+    Where many settings differ, as in an ablation, those in which it differs from most of the others.
+    """
+    if len(set(experiments)) > 1:
+        return list(experiments)
     names = []
     for place, experiment in enumerate(experiments):
-        said = [_said(change, place) for change in found]
-        words = [one for one in dict.fromkeys(said) if one] if same and len(found) <= NAMED else []
-        names.append(", ".join(words) or experiment)
+        mine = found if len(found) <= NAMED else [change for change in found if change.values[place] != _usual(change)]
+        words = [one for one in dict.fromkeys(_words(mine, place)) if one]
+        more = [f"{len(words) - NAMED} more"] if len(words) > NAMED else []
+        names.append(", ".join([*words[:NAMED], *more]) or (USUAL if found else experiment))
     return names
+
+
+def _words(mine: Sequence[Change], place: int) -> Iterator[str]:
+    """A section that is missing as a whole is said once."""
+    for change in mine:
+        section, dot, _ = change.key.partition(".")
+        together = [other for other in mine if other.key.startswith(f"{section}.")]
+        gone = bool(dot) and len(together) > 1 and all(other.values[place] == ABSENT for other in together)
+        yield f"no {section}" if gone and section != "refine" else _said(change, place)
+
+
+def _usual(change: Change) -> str:
+    return Counter(change.values).most_common(1)[0][0]
 
 
 def _said(change: Change, place: int) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cortex_distill.answered import not_cortex
+from cortex_distill.comparison import changes, special_names
 from cortex_distill.errors import StepError
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
@@ -198,3 +199,15 @@ def test_the_caution_about_models_on_this_machine_stays_short_however_many_were_
     assert (
         not_cortex(["gguf:Small", *tuned]) == "models on this machine answered (gguf:Small): no figure here is Cortex's"
     )
+
+
+def test_runs_of_an_ablation_are_named_by_what_sets_them_apart_from_most():
+    whole = {"judge": {"valid": 4, "real": 3}, "vote": {"model": "m", "prompt": "p"}, "vary": {"tone": ["a", "b"]}}
+    without = [
+        whole,
+        {**whole, "judge": {"valid": 1, "real": 1}},
+        {key: value for key, value in whole.items() if key != "vote"},
+        {**whole, "vary": {"tone": ["a"]}},
+    ]
+    names = special_names(["shoes"] * 4, changes(without))
+    assert names == ["usual settings", "valid=1, real=1", "no vote", 'tone=["a"]']
