@@ -25,7 +25,7 @@ $(STAMP): requirements/project.lock requirements/model.lock pyproject.toml
 install-train: install  ## Add PyTorch, transformers and peft, for models in Hugging Face folders (on Linux several GB)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train]'
 
-demo: install  ## Run configs/support_tickets.yaml on this machine with a small real model (no account, some 4 minutes on 2 cores)
+demo: install  ## Run configs/support_tickets.yaml on this machine with a small real model (no account, 4 to 5 minutes on 2 cores)
 	$(BIN)/distill run $(CONFIG)
 
 demo-fast: install  ## The same with simulated models (under a minute; the figures mean nothing)
