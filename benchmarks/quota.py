@@ -34,6 +34,7 @@ FAULTS = {
     "repeats": "duplicates=0.5",
     "broken JSON": "broken_json=0.3,truncated_json=0.2",
     "no reply": "refusal=0.2,empty=0.1",
+    "neighbours' tickets": "neighbours=0.3",
     "all of them": "too_few=0.3,duplicates=0.3,broken_json=0.15,truncated_json=0.1,refusal=0.1,empty=0.05",
     "one sentence": "one_sentence=1",
 }
