@@ -13,6 +13,10 @@ import random
 from collections.abc import Mapping, Sequence
 from math import gcd, lcm, prod
 
+# Calls in a row that show the same examples: a small model reads a prompt that repeats only once, and most of its
+# time goes into reading. The temperature makes their tickets differ.
+CALLS_PER_EXAMPLES = 5
+
 
 class Combinations:
     """The combinations of one category. Its name decides in which order the values of an attribute come."""

@@ -1,13 +1,12 @@
 """Several runs side by side: what differs between their configs, how each did, and which differences are shown."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from cortex_distill.bootstrap import Difference
-from cortex_distill.differences import ABSENT, LONGEST_VALUE, USUAL, leaves
+from cortex_distill.differences import ABSENT, LONGEST_VALUE, USUAL, leaves, usual_of
 from cortex_distill.metrics import Interval, figure
 from cortex_distill.verdicts import Verdict, span
 
@@ -133,7 +132,11 @@ def special_names(experiments: Sequence[str], found: Sequence[Change]) -> list[s
         return list(experiments)
     names = []
     for place, experiment in enumerate(experiments):
-        mine = found if len(found) <= NAMED else [change for change in found if change.values[place] != _usual(change)]
+        mine = (
+            found
+            if len(found) <= NAMED
+            else [change for change in found if change.values[place] != usual_of(change.values)]
+        )
         words = [one for one in dict.fromkeys(_words(mine, place)) if one]
         more = [f"{len(words) - NAMED} more"] if len(words) > NAMED else []
         names.append(", ".join([*words[:NAMED], *more]) or (USUAL if found else experiment))
@@ -147,10 +150,6 @@ def _words(mine: Sequence[Change], place: int) -> Iterator[str]:
         together = [other for other in mine if other.key.startswith(f"{section}.")]
         gone = bool(dot) and len(together) > 1 and all(other.values[place] == ABSENT for other in together)
         yield f"no {section}" if gone and section != "refine" else _said(change, place)
-
-
-def _usual(change: Change) -> str:
-    return Counter(change.values).most_common(1)[0][0]
 
 
 def _said(change: Change, place: int) -> str:

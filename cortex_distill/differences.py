@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 SHOWN = 3  # differences said in words; the rest is a number
@@ -16,7 +16,7 @@ def specials(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     oldest one is the usual. A config that differs in the files that it names alone is called by its key."""
     flat = {key: dict(leaves("", config)) for key, config in configs.items()}
     keys = dict.fromkeys(name for leaves in flat.values() for name in leaves)
-    usual = {name: _usual([leaves.get(name, ABSENT) for leaves in flat.values()]) for name in keys}
+    usual = {name: usual_of([leaves.get(name, ABSENT) for leaves in flat.values()]) for name in keys}
     said = {key: _said(leaves, usual) for key, leaves in flat.items()}
     first: dict[str, str] = {}
     for key, text in said.items():
@@ -33,7 +33,8 @@ def leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
         yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).removesuffix(".0")
 
 
-def _usual(values: list[str]) -> str:
+def usual_of(values: Sequence[str]) -> str:
+    """The value that most have."""
     return Counter(values).most_common(1)[0][0]  # of equals the one that was met first
 
 

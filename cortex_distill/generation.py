@@ -13,15 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
-from cortex_distill.combinations import Combinations
+from cortex_distill.combinations import CALLS_PER_EXAMPLES, Combinations
 from cortex_distill.load import Experiment
 from cortex_distill.prompts import render
 from cortex_distill.refine_calls import refine_calls
 from cortex_distill.rounds import Round, Wanted, first_round
-
-# Calls in a row that show the same examples: a small model reads a prompt that repeats only once, and most of its
-# time goes into reading. The temperature makes their tickets differ.
-CALLS_PER_EXAMPLES = 5
 
 
 class GenerationCall(NamedTuple):

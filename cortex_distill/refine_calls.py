@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from typing import Any
 
-from cortex_distill.combinations import Combinations
+from cortex_distill.combinations import CALLS_PER_EXAMPLES, Combinations
 from cortex_distill.config import ExperimentConfig
 from cortex_distill.load import Experiment
 from cortex_distill.prompts import render
 
 Examples = Callable[[Experiment, str, int], list[dict[str, str]]]
 """The examples that a call of generate shows: experiment, category, number."""
-CALLS_PER_EXAMPLES = 5  # as in generate
 
 
 def wanted_tickets(config: ExperimentConfig) -> dict[str, int]:
