@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 NO_DETECTION = ("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
+FRAMES = ("pandas", "boto3", "botocore")  # what the connector loads for data frames and stages, if it finds them
 DATABASE, SCHEMA = "DISTILL", "PUBLIC"  # of the local engine; an account's connection names its own
 
 
@@ -121,11 +125,28 @@ class Statements:
 
 
 def open_statements(engine: str = LOCAL, *, tag: str = "") -> Session:
-    """`open_session` for a caller that only sends statements and has no time to lose, such as `distill plan`."""
+    """`open_session` for a caller that only sends statements and has no time to lose, such as `distill plan`.
+
+    A process that loads the connector here has one that knows no data frames and no stages of S3.
+    """
     if engine != LOCAL:
         return open_session(engine, tag=tag)
     os.environ.setdefault(*NO_DETECTION)
-    return cast("Session", Statements(_local_connection(None, tag)))
+    with _connector_without_frames():
+        return cast("Session", Statements(_local_connection(None, tag)))
+
+
+@contextmanager
+def _connector_without_frames() -> Iterator[None]:
+    """Half of the connector's second of loading is pandas and boto3; whoever sends statements alone needs neither."""
+    is_late = "snowflake.connector" in sys.modules or os.environ.get("DISTILL_IN_PROCESS") == "1"
+    hidden = [] if is_late else [name for name in FRAMES if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # an import of None fails as that of a package that is not there
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _local_connection(home: Path | None, tag: str) -> Any:

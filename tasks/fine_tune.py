@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cortex_distill.errors import StepError
@@ -20,7 +19,6 @@ from cortex_distill.prompts import render, to_sql
 from cortex_distill.run import Run
 from cortex_distill.session import who_answers
 from cortex_distill.sql import Sql, identifier, literal, qualified
-from cortex_distill.upload import upload
 from tasks.evaluate import in_turn
 from tasks.step import ON_CORTEX, log, progress, task
 
@@ -129,50 +127,59 @@ def create_sql(run: Run, name: str) -> Sql:
 
 
 def write_rows(run: Run) -> str:
-    """Put the rows where both FINETUNE queries find them; the name of the training, from their content."""
+    """Put the rows where both FINETUNE queries find them; the name of the training, from their content.
+
+    Rows that are there stay as they are: a job that waits may read them at any moment, also while its run is retried.
+    """
     rows = rows_sql(run)
-    draft = f"DRAFT_{run.id}"  # rows of this run until their name is known
-    run.sql("DELETE FROM TRAINING_ROWS WHERE run_id = ?", run.id)
-    run.sql(
-        f"INSERT INTO TRAINING_ROWS (run_id, fine_tune, split, prompt, completion) SELECT ?, ?, {rows.text}",
-        run.id,
-        draft,
-        *rows.binds,
-    )
-    shown = ((run.id, draft, "train", *pair) for pair in example_rows(run))
-    upload(run.session, "TRAINING_ROWS", ["run_id", "fine_tune", "split", "prompt", "completion"], shown)
     student = run.config.models.student
     identity = json.dumps([who_answers(run.session, student), student, run.config.fine_tune.max_epochs])
     fingerprint = run.sql(
-        """SELECT SHA2(CONCAT(?, LISTAGG(row_hash, '') WITHIN GROUP (ORDER BY row_hash)), 256) FROM (
+        f"""SELECT SHA2(CONCAT(?, LISTAGG(row_hash, '') WITHIN GROUP (ORDER BY row_hash)), 256) FROM (
             SELECT SHA2(split || ' ' || TO_JSON(ARRAY_CONSTRUCT(prompt, completion)), 256) AS row_hash
-            FROM TRAINING_ROWS WHERE run_id = ?)""",
+            FROM ({rows.text}))""",
         identity,
-        run.id,
+        *rows.binds,
     )[0][0]
     name = identifier(f"{run.config.name}_{fingerprint[:12]}".upper())
-    run.sql("UPDATE TRAINING_ROWS SET fine_tune = ? WHERE run_id = ?", name, run.id)
+    run.sql(
+        f"""INSERT INTO TRAINING_ROWS (run_id, fine_tune, split, prompt, completion)
+        SELECT ?, ?, s.split, s.prompt, s.completion FROM ({rows.text}) s
+        WHERE NOT EXISTS (SELECT 1 FROM TRAINING_ROWS t WHERE t.run_id = ? AND t.fine_tune = ?)""",
+        run.id,
+        name,
+        *rows.binds,
+        run.id,
+        name,
+    )
+    run.sql("DELETE FROM TRAINING_ROWS WHERE run_id = ? AND fine_tune <> ?", run.id, name)
     return name
 
 
 def rows_sql(run: Run) -> Sql:
-    """split, prompt, completion of every ticket in the validation share, and in the train share if it is wanted."""
+    """split, prompt, completion of every ticket in the validation share, of the train share and of the examples."""
     values = {"categories": run.config.categories}
     prompt = to_sql(run.config.fine_tune.prompt, values, {"request": "request"})
     shares = "('validation')" if run.config.fine_tune.rows == "examples" else "('train', 'validation')"
     return Sql(
-        f"""split, {prompt.text}, category FROM TICKETS
-        WHERE run_id = ? AND split IN {shares}""",
-        (*prompt.binds, run.id),
+        f"""SELECT split, {prompt.text} AS prompt, category AS completion FROM TICKETS
+        WHERE run_id = ? AND split IN {shares}
+        UNION ALL SELECT 'train', e.value[0]::STRING, e.value[1]::STRING
+        FROM TABLE(FLATTEN(input => PARSE_JSON(?))) e""",
+        (*prompt.binds, run.id, json.dumps(_example_rows(run))),
     )
 
 
-def example_rows(run: Run) -> Iterator[tuple[str, str]]:
+def _example_rows(run: Run) -> list[tuple[str, str]]:
     """(prompt, completion) of the examples, where fine_tune.rows wants them."""
     config = run.config.fine_tune
-    for example in in_turn(run.experiment.examples) if config.rows != "tickets" else ():
-        values = {"categories": run.config.categories, "request": example["request"]}
-        yield render(config.prompt, values), example["category"]
+    return [
+        (
+            render(config.prompt, {"categories": run.config.categories, "request": example["request"]}),
+            example["category"],
+        )
+        for example in (in_turn(run.experiment.examples) if config.rows != "tickets" else ())
+    ]
 
 
 def _query(run: Run, name: str, split: str) -> str:

@@ -60,12 +60,12 @@ def plan_run(run: Run) -> Plan:
     write_rows(run)
     tickets = look_at_rounds(run, who)
     first, known = tickets.first, _go_on(run, tickets)
-    like = (
-        "" if known.tickets else first.stand_in(run) if isinstance(first, Labelling) else stand_ins(run, bool(earlier))
-    )
+    like = "" if known.tickets else _stand_in(run, first, bool(earlier))
     estimate = Estimate(run, like)
     if known.tickets and not known.kept:  # their prompts are known, and which of them are kept is not
-        run.sql("UPDATE TICKETS SET kept = TRUE, split = 'validation' WHERE dropped_because IS NULL")
+        run.sql(
+            "UPDATE TICKETS SET kept = TRUE, split = 'validation' WHERE run_id = ? AND dropped_because IS NULL", run.id
+        )
     shares = planned_shares(run, known.tickets, known.kept, first.tickets)
     parts = [first.part(run, estimate), *_parts(run, who, known, shares, estimate)]
     return Plan(

@@ -59,17 +59,19 @@ class Labelling(NamedTuple):
     def stand_in(self, run: Run) -> str:
         """Some of the requests for all of them, under one category after the other; what they are, in words."""
         run.sql(
-            f"""DELETE FROM TICKETS WHERE ticket_id NOT IN (SELECT ticket_id FROM (
-                SELECT ticket_id FROM TICKETS WHERE dropped_because IS NULL
-                QUALIFY ROW_NUMBER() OVER (ORDER BY SHA2(ticket_id, 256)) <= {SHOWN}))"""
+            f"""DELETE FROM TICKETS WHERE run_id = ? AND ticket_id NOT IN (SELECT ticket_id FROM (
+                SELECT ticket_id FROM TICKETS WHERE run_id = ? AND dropped_because IS NULL
+                QUALIFY ROW_NUMBER() OVER (ORDER BY SHA2(ticket_id, 256)) <= {SHOWN}))""",
+            *(run.id, run.id),
         )
         run.sql(
             """UPDATE TICKETS SET category = p.category, kept = TRUE, split = 'validation' FROM (
                 SELECT t.ticket_id AS own_id, c.category FROM (
-                    SELECT ticket_id, ROW_NUMBER() OVER (ORDER BY SHA2(ticket_id, 256)) AS n FROM TICKETS) t
+                    SELECT ticket_id, ROW_NUMBER() OVER (ORDER BY SHA2(ticket_id, 256)) AS n FROM TICKETS
+                    WHERE run_id = ?) t
                 JOIN CATEGORIES c ON c.run_id = ? AND c.position = MOD(t.n, ?)
-            ) p WHERE TICKETS.ticket_id = p.own_id""",
-            *(run.id, len(run.config.categories)),
+            ) p WHERE TICKETS.run_id = ? AND TICKETS.ticket_id = p.own_id""",
+            *(run.id, run.id, len(run.config.categories), run.id),
         )
         return f"{run.count('SELECT COUNT(*) FROM TICKETS'):,} of the requests"
 

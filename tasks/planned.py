@@ -28,12 +28,15 @@ def write_plan(run: Run) -> None:
     """Once for each run, so that a run that goes on after a crash is held against what it set out with.
 
     Safe to repeat. A plan that cannot be made is said in the log, and stops nothing: the steps find what is wrong.
+    Raises SqlError where trying again may help.
     """
     if run.count("SELECT COUNT(*) FROM PLANS WHERE run_id = ? AND planned_at IS NOT NULL", run.id):
         return
     try:
         plan = _planned(run)
     except (SqlError, DistillError) as error:
+        if isinstance(error, SqlError) and error.transient:
+            raise
         log("no plan: %s", error)
         return
     run.sql("DELETE FROM PLANS WHERE run_id = ?", run.id)

@@ -134,8 +134,7 @@ def _judged(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
 
 
 def _students(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
-    rows = fine_tune.rows_sql(run)
-    yield "fine-tune: rows", Sql(f"SELECT {rows.text}", rows.binds)
+    yield "fine-tune: rows", fine_tune.rows_sql(run)
     name = f"{run.config.name}_{'0' * 12}".upper()
     yield "fine-tune: start the job", fine_tune.create_sql(run, name)
     for arm in [*evaluate.base_arms(run), evaluate.tuned_arm(run, name)]:

@@ -19,7 +19,7 @@ from flows.__main__ import cli
 try:
     cli(["plan", sys.argv[1]], standalone_mode=False)
 finally:
-    print([name for name in ("prefect", "snowflake.snowpark", "sklearn", "statsmodels") if name in sys.modules])
+    print([name for name in ("prefect", "snowflake.snowpark", "pandas", "boto3", "sklearn", "statsmodels") if name in sys.modules])
 """
 
 

@@ -72,6 +72,23 @@ def test_the_student_learns_from_tickets_examples_or_both_and_is_validated_on_th
     assert [tuple(row) for row in counted] == [("train", learnt), ("validation", 1)]
 
 
+def test_rows_that_a_waiting_job_may_read_are_not_touched_when_its_run_is_tried_again(make_run):
+    run = with_tickets(make_run())
+    started = start_fine_tuning.fn(run)
+    run.sql("UPDATE TRAINING_ROWS SET completion = 'as it was' WHERE run_id = ?", run.id)
+    assert start_fine_tuning.fn(run).name == started.name
+    assert run.count("SELECT COUNT(completion <> 'as it was' OR NULL) FROM TRAINING_ROWS WHERE run_id = ?", run.id) == 0
+
+
+def test_rows_of_another_training_of_the_same_run_are_replaced(make_run):
+    run = with_tickets(make_run())
+    first = start_fine_tuning.fn(run)
+    run.sql("UPDATE TICKETS SET request = request || '!' WHERE run_id = ? AND split = 'train'", run.id)
+    again = start_fine_tuning.fn(run)
+    assert again.name != first.name and again.rows == first.rows
+    assert run.sql("SELECT DISTINCT fine_tune FROM TRAINING_ROWS WHERE run_id = ?", run.id)[0][0] == again.name
+
+
 def test_a_job_that_was_started_but_never_written_down_is_found_again(make_run):
     run = with_tickets(make_run())
     started = start_fine_tuning.fn(run)
