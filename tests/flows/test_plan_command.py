@@ -19,7 +19,8 @@ from flows.__main__ import cli
 try:
     cli(["plan", sys.argv[1]], standalone_mode=False)
 finally:
-    print([name for name in ("prefect", "snowflake.snowpark", "pandas", "boto3", "sklearn", "statsmodels") if name in sys.modules])
+    slow = ("prefect", "snowflake.snowpark", "pandas", "boto3", "sklearn", "statsmodels")
+    print([name for name in slow if name in sys.modules])
 """
 
 
