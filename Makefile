@@ -8,7 +8,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train demo demo-fast up down app ablation test test-long check schema deployments lock clean
+.PHONY: help install install-train demo demo-fast up down app ablation test test-long check schema reference deployments lock clean
 
 help:  ## Show the targets
 	@echo "cortex-distill: make <target>"
@@ -59,6 +59,9 @@ check: install  ## Lint, types and the fast tests only
 
 schema: install  ## Write configs/experiment.schema.json from the models
 	$(BIN)/python -m cortex_distill.schema
+
+reference: install  ## Write docs/reference/ and the keys in README.md from the code
+	$(BIN)/python -m docs.reference
 
 deployments: install  ## Bring prefect.yaml in step with configs/: a deployment per file, its hash as version
 	$(BIN)/python -m flows.deployments

@@ -28,9 +28,12 @@ class Promote(Strict):
     set: Literal["holdout", "test", "validation"] = Field(
         default="holdout", description="evaluation set whose figures count: holdout, test or validation"
     )
-    min_accuracy: float = Field(ge=0, le=1, description="lowest accuracy on that set (0 to 1)")
+    min_accuracy: float = Field(ge=0, le=1, description="lowest accuracy on that set, as a share of its rows (0 to 1)")
     min_lower_bound: float = Field(
-        default=0.0, ge=0, le=1, description="lowest lower end of its 95 % interval, against luck on few rows (0 to 1)"
+        default=0.0,
+        ge=0,
+        le=1,
+        description="lowest lower end of the accuracy's 95 % interval, a share; against luck on few rows (0 to 1)",
     )
 
 
@@ -45,7 +48,7 @@ class Split(Strict):
 
     train: float = Field(gt=0, le=1, description="share that the student is trained on (above 0, at most 1)")
     validation: float = Field(gt=0, le=1, description="share that models are measured on (above 0, at most 1)")
-    test: float = Field(default=0.0, ge=0, le=1, description="share that nothing is chosen by (0 to 1)")
+    test: float = Field(default=0.0, ge=0, le=1, description="share that is measured; nothing is chosen by it (0 to 1)")
     by: Literal["ticket", "call"] = Field(
         default="ticket",
         exclude_if=lambda by: by == "ticket",
@@ -69,7 +72,7 @@ class FineTune(Strict):
     rows: Literal["tickets", "examples", "both"] = Field(
         default="tickets", description="what the student learns from: tickets, generate.examples, or both"
     )
-    max_epochs: int = Field(default=3, ge=1, le=10, description="passes over the training tickets (1 to 10)")
+    max_epochs: int = Field(default=3, ge=1, le=10, description="epochs: passes over the training rows (1 to 10)")
 
 
 class Evaluate(Strict):
@@ -79,7 +82,8 @@ class Evaluate(Strict):
         default=32, ge=1, le=8192, description="longest answer, in tokens (1 to 8192); labels are short"
     )
     constrained: list[Name] = Field(
-        default_factory=list, description="variants that can only answer with a category, by a JSON schema; none"
+        default_factory=list,
+        description="variants that can only answer with a category, by a JSON schema; none by default",
     )
 
 
@@ -102,6 +106,7 @@ class ExperimentConfig(Strict):
         default=Deduplicate(),
         exclude_if=is_default(Deduplicate()),
         description="tickets that repeat or resemble each other",
+        examples=[{"drop": 0.8, "together": 0.6}],
     )
     split: Split = Field(description="shares of the kept tickets")
     prompts: dict[Variant, Text] = Field(min_length=1, description="variants: name → template with {{ request }}")
@@ -116,19 +121,33 @@ class ExperimentConfig(Strict):
         default=None, exclude_if=is_none, description="how the teacher labels real requests; needed if source has them"
     )
     vote: Vote | None = Field(
-        default=None, exclude_if=is_none, description="blind vote of another model on the kept tickets; none by default"
+        default=None,
+        exclude_if=is_none,
+        description="blind vote of another model on the kept tickets; none by default",
+        examples=[
+            {"model": "claude-haiku-4-5", "prompt": "Which of {{ categories | join(', ') }} fits? {{ request }}"}
+        ],
     )
     review: Review | None = Field(
-        default=None, exclude_if=is_none, description="tickets that a person looks at; none by default"
+        default=None,
+        exclude_if=is_none,
+        description="tickets that a person looks at; none by default",
+        examples=[{"tickets": 10, "hours": 24.0}],
     )
     refine: Refine | None = Field(
-        default=None, exclude_if=is_none, description="more tickets where categories were confused; none by default"
+        default=None,
+        exclude_if=is_none,
+        description="more tickets where categories were confused; none by default",
+        examples=[{"pairs": [{"category": "Lost phone", "unlike": "Add new line", "tickets": 10}]}],
     )
     promote: Promote | None = Field(
         default=None, exclude_if=is_none, description="gate that `distill promote` wants passed; none by default"
     )
     budget: Budget | None = Field(
-        default=None, exclude_if=is_none, description="where a run stops spending; no limit by default"
+        default=None,
+        exclude_if=is_none,
+        description="where a run stops spending; no limit by default",
+        examples=[{"max_credits": 5.0}],
     )
     messages: Messages | None = Field(
         default=None, exclude_if=is_none, description="how an inbox is answered (`distill messages`); not by default"

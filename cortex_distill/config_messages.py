@@ -14,7 +14,9 @@ class Inbox(Strict):
     """Tickets to be answered: exactly one of file and table, with the columns of Snowflake's support ticket table."""
 
     file: File | None = Field(default=None, description="CSV file; a path that starts beside this file")
-    table: str | None = Field(default=None, pattern=TABLE, description="DB.SCHEMA.NAME, plain words")
+    table: str | None = Field(
+        default=None, pattern=TABLE, description="table or view, as DB.SCHEMA.NAME in plain words"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "Inbox":
@@ -53,11 +55,13 @@ class Messages(Strict):
     )
     text_words: int = Field(default=24, ge=1, le=500, description="most words of a text message (1 to 500)")
     email_words: int = Field(default=100, ge=1, le=2000, description="most words of an email (1 to 2000)")
-    temperature: float = Field(default=0.0, ge=0, le=1, description="how much messages may differ (0 to 1)")
+    temperature: float = Field(
+        default=0.0, ge=0, le=1, description="sampling temperature, without unit: 0 says the same each time (0 to 1)"
+    )
     max_tokens: int = Field(default=512, ge=1, le=8192, description="longest message, in tokens (1 to 8192)")
     redact: list[Kind] = Field(
         default_factory=list,
-        description="what is replaced by a mark before a model sees it: email, phone, card, iban, link; nothing",
+        description="replaced by a mark before a model sees it: email, phone, card, iban, link; nothing by default",
     )
     compare: SideBySide | None = Field(
         default=None, exclude_if=is_none, description="judges the variants side by side; not done by default"

@@ -24,7 +24,9 @@ class Holdout(Strict):
     """Rows written and labelled by people: exactly one of file and table."""
 
     file: File | None = Field(default=None, description="CSV file; a path that starts beside this file")
-    table: str | None = Field(default=None, pattern=TABLE, description="DB.SCHEMA.NAME, plain words")
+    table: str | None = Field(
+        default=None, pattern=TABLE, description="table or view, as DB.SCHEMA.NAME in plain words"
+    )
     about: str = Field(default="", description="who wrote and labelled the rows; shown beside each figure")
     # Left out of the hash where they are not set, as in config.py.
     columns: Columns | None = Field(
@@ -62,11 +64,16 @@ class Source(Strict):
     """Real requests, which the teacher labels: exactly one of file and table. No column but these two is read."""
 
     file: File | None = Field(default=None, description="CSV file; a path that starts beside this file")
-    table: str | None = Field(default=None, pattern=TABLE, description="DB.SCHEMA.NAME, plain words")
+    table: str | None = Field(
+        default=None, pattern=TABLE, description="table or view, as DB.SCHEMA.NAME in plain words"
+    )
     request: Column = Field(default="request", description="column with the request; request by default")
     id: Column = Field(default="id", description="column with the key of a row there; id by default")
     max_characters: int = Field(
-        default=8000, ge=1, le=100_000, description="longer requests are dropped, and counted (1 to 100000)"
+        default=8000,
+        ge=1,
+        le=100_000,
+        description="characters of a request; longer ones are dropped, and counted (1 to 100000)",
     )
 
     @model_validator(mode="after")

@@ -29,11 +29,14 @@ class Generate(Strict):
         description="times that tickets are asked for, until no category is short; 1: no refill (1 to 10)",
     )
     per_call: int = Field(default=25, ge=1, le=100, description="tickets asked for in one model call (1 to 100)")
-    temperature: float = Field(default=0.8, ge=0, le=1, description="how much replies may differ (0 to 1)")
+    temperature: float = Field(
+        default=0.8, ge=0, le=1, description="sampling temperature, without unit: 0 says the same each time (0 to 1)"
+    )
     max_tokens: int = Field(default=4096, ge=1, le=8192, description="longest reply of one call, in tokens (1 to 8192)")
     structured_output: bool = Field(default=True, description="ask for a JSON schema; false if the model refuses")
     vary: dict[Attribute, Annotated[list[Text], Field(min_length=1)]] = Field(
-        default_factory=dict, description="attribute → texts; each call gets one of each, so that calls differ"
+        default_factory=dict,
+        description="attribute → texts, as tone: [calm, angry]; each call gets one of each, so that tickets differ",
     )
     examples: Examples | None = Field(default=None, description="real tickets shown to the teacher; none by default")
     not_again: int = Field(
@@ -56,16 +59,23 @@ class Judge(Strict):
     """How tickets are rated, and how high the bar is."""
 
     thresholds: dict[Name, Bar] = Field(min_length=1, description="criterion → lowest rating that is kept (1 to 5)")
-    temperature: float = Field(default=0.0, ge=0, le=1, description="how much ratings may differ (0 to 1)")
+    temperature: float = Field(
+        default=0.0, ge=0, le=1, description="sampling temperature, without unit: 0 says the same each time (0 to 1)"
+    )
     max_tokens: int = Field(default=512, ge=1, le=8192, description="longest rating, in tokens (1 to 8192)")
     structured_output: bool = Field(default=True, description="ask for a JSON schema; false if the model refuses")
     check: int = Field(
-        default=20, ge=0, le=1000, description="holdout rows rated under their own and another category (0 to 1000)"
+        default=20,
+        ge=0,
+        le=1000,
+        description="holdout rows rated under their own and another category, to see if the judge can tell (0 to 1000)",
     )
     prompt: Text = Field(description="template with {{ request }}; must ask for JSON with each criterion")
     # Left out of the hash where they are not set: files without them keep the hash that they had.
     also: list[Model] = Field(
-        default_factory=list, exclude_if=is_default([]), description="further judges: same prompt and thresholds; none"
+        default_factory=list,
+        exclude_if=is_default([]),
+        description="further judges: same prompt and thresholds; none by default",
     )
     agree: Literal["all", "majority"] = Field(
         default="all", exclude_if=is_default("all"), description="how many judges must keep a ticket: all or majority"
@@ -91,10 +101,16 @@ class Deduplicate(Strict):
     """How alike two tickets may be: the share of word pairs that they have in common, from 0 to 1."""
 
     drop: float = Field(
-        default=0.8, gt=0, le=1, description="tickets this alike are one: the later is dropped; 1: only exact repeats"
+        default=0.8,
+        gt=0,
+        le=1,
+        description="share of word pairs in common that makes a repeat; 1: only exact ones (above 0, at most 1)",
     )
     together: float = Field(
-        default=0.6, gt=0, le=1, description="tickets this alike stay in one share; at most drop (above 0, at most 1)"
+        default=0.6,
+        gt=0,
+        le=1,
+        description="share of word pairs in common that keeps tickets on one side; at most drop (above 0, at most 1)",
     )
 
     @model_validator(mode="after")
@@ -116,4 +132,6 @@ class Review(Strict):
     tickets: int = Field(
         default=10, ge=1, le=50, description="tickets shown, half of them dropped by the judge (1 to 50)"
     )
-    hours: float = Field(default=24.0, gt=0, le=720, description="how long the run waits for answers (up to 720)")
+    hours: float = Field(
+        default=24.0, gt=0, le=720, description="hours that the run waits for answers (above 0, at most 720)"
+    )

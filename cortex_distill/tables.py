@@ -4,7 +4,7 @@ Every table carries `run_id`. Order and meaning follow the steps: what was asked
 is being asked now (CLAIMS), what came of it (TICKETS), what each of several judges said (RATINGS), what people made of
 it (REVIEWS), what was trained (FINE_TUNES), what was predicted (PREDICTIONS), how good
 it was (EXPERIMENTS), what was expected before (PLANS), what went into use (PROMOTIONS),
-what was to be answered by it (MESSAGE_INBOX) and what was written (MESSAGES).
+what was to be answered by it (MESSAGE_INBOX) and what was written (MESSAGES). What each column means: `table_comments`.
 """
 
 from collections.abc import Iterable
@@ -71,6 +71,11 @@ ADDED = {
 def create_sql(table: str) -> str:
     """CREATE TABLE IF NOT EXISTS for one of TABLES."""
     return f"CREATE TABLE IF NOT EXISTS {table} ({' '.join(TABLES[table].split())})"
+
+
+def columns_of(table: str) -> dict[str, str]:
+    """Column → type of one of TABLES."""
+    return dict(column.split() for column in TABLES[table].split(","))
 
 
 # What is there already: one look instead of twenty statements that find nothing to do.

@@ -50,7 +50,9 @@ class ByEndpoint(Route):
     model: str = Field(min_length=1, description="name of the model on that server")
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$", description="variable that holds the key")
     concurrency: int = Field(default=32, ge=1, le=1000, description="calls under way at once (1 to 1000)")
-    timeout: float = Field(default=120.0, gt=0, le=3600, description="seconds until a call is given up (to 3600)")
+    timeout: float = Field(
+        default=120.0, gt=0, le=3600, description="seconds until a call is given up (above 0, at most 3600)"
+    )
 
 
 class ByTransformers(Route):
@@ -72,9 +74,13 @@ AnyRoute = Annotated[ByGguf | ByEndpoint | ByTransformers | Simulated, Field(dis
 
 
 class Memory(Strict):
-    """Table `[gguf]`."""
+    """Limits of the provider gguf: one table `[gguf]`."""
 
-    memory_gb: float | None = Field(default=None, gt=0, description="for all loaded GGUF models; half of what there is")
+    memory_gb: float | None = Field(
+        default=None,
+        gt=0,
+        description="GB for all loaded GGUF models together (above 0); by default half of the machine's",
+    )
 
 
 class Routes(Strict):
