@@ -30,15 +30,29 @@ class Key(NamedTuple):
         return code(self.path), self.value, self.default, prose(_BOUNDS.sub("", self.meaning))
 
 
+class Section(NamedTuple):
+    """The keys that stand together, under one key."""
+
+    path: str
+    sentence: str
+    keys: list[Key]
+
+
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
-    """The keys of a model and of the models inside it, in their order."""
+    """The keys of a model and of the models inside it."""
+    for section in sections_of(model, prefix):
+        yield from section.keys
+
+
+def sections_of(model: type[BaseModel], prefix: str = "") -> Iterator[Section]:
+    """A model, then those inside it, each with its own keys."""
     schema = model.model_json_schema()
-    for name, field in model.model_fields.items():
-        path = f"{prefix}{name}"
-        yield key_of(path, field, schema["properties"][name], schema.get("$defs", {}))
+    fields = [(f"{prefix}{name}", field, schema["properties"][name]) for name, field in model.model_fields.items()]
+    own = [key_of(path, field, part, schema.get("$defs", {})) for path, field, part in fields]
+    yield Section(prefix.rstrip(".[]"), model.__doc__ or "", own)
+    for path, field, part in fields:
         for inner in models_in(field.annotation):
-            is_list = schema["properties"][name].get("type") == "array"
-            yield from keys_of(inner, f"{path}[]." if is_list else f"{path}.")
+            yield from sections_of(inner, f"{path}[]." if part.get("type") == "array" else f"{path}.")
 
 
 def key_of(path: str, field: FieldInfo, schema: dict[str, Any], defs: dict[str, Any]) -> Key:

@@ -8,6 +8,7 @@ from cortex_distill.config_fields import TABLE
 
 NAME = "^[a-z][a-z0-9_]*$"
 _PATTERNS = {NAME: "name", TABLE: "`DB.SCHEMA.NAME`"}
+BELOW = "keys below"
 _PLAIN = {"string": "text", "boolean": "true or false", "null": "null"}
 
 
@@ -30,7 +31,7 @@ def value_words(schema: dict[str, Any], within: dict[str, Any] | None = None) ->
 def _of_type(schema: dict[str, Any], defs: dict[str, Any]) -> str:
     match schema.get("type"):
         case "object" if "properties" in schema:
-            return "keys below"
+            return BELOW
         case "object":
             return _mapping(schema, defs)
         case "array":
@@ -82,7 +83,7 @@ def default_words(value: Any) -> str:
         case "":
             return "empty"
         case BaseModel():
-            return "its defaults" if _is_whole(type(value)) else ""
+            return "its defaults" if _is_whole(type(value)) else "–"
         case int() | float():
             return f"`{value:.12g}`"
         case _:

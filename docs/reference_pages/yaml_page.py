@@ -3,9 +3,10 @@
 from pydantic.fields import FieldInfo
 
 from cortex_distill.config import ExperimentConfig
-from docs.reference_pages.keys import HEADER, Key, key_of, keys_of, keys_table, models_in
+from docs.reference_pages.keys import HEADER, Section, key_of, keys_table, models_in, sections_of
 from docs.reference_pages.markdown import code, fenced, link, note, prose, table
 from docs.reference_pages.templates import templates_section
+from docs.reference_pages.value_words import BELOW
 from docs.reference_pages.yaml_examples import example_of
 
 HEAD = """# The experiment file
@@ -44,31 +45,37 @@ def _overview() -> str:
     for name, field in ExperimentConfig.model_fields.items():
         key = key_of(name, field, schema["properties"][name], schema["$defs"])
         shown = code(name) if name in ("name", "description") else link(name, code(name))
-        rows.append((shown, *key.cells[1:]))
+        _, value, *rest = key.cells
+        rows.append((shown, value.replace(BELOW, "keys"), *rest))
     return table(HEADER, rows)
 
 
 def _section(name: str, field: FieldInfo) -> str:
-    models = models_in(field.annotation)
-    head = prose(models[0].__doc__ or "") if models else _sentence(field)
-    parts = [f"## {name}\n", f"{head}\n"]
-    if found := _alternatives(name):
-        parts.append(found)
-    keys: list[Key] = [key for model in models for key in keys_of(model, f"{name}.")]
-    parts += [keys_table(keys)] if keys else []
+    sections = [section for model in models_in(field.annotation) for section in sections_of(model, f"{name}.")]
+    own, *inner = sections or [Section(name, _sentence(field), [])]
+    parts = [f"## {name}\n", f"{prose(own.sentence)}\n"]
+    parts += [_alternatives(name, field), _own_table(own)] if own.keys else []
     if example := example_of(name, field.examples):
         said = f"From [{example.file}](../../configs/{example.file}):" if example.file else "For instance:"
         parts.append(f"{said}\n\n{fenced(example.text, 'yaml')}")
-    return "\n".join(parts)
+    for section in inner:
+        parts += [f"### {section.path}\n", f"{prose(section.sentence)}\n", _own_table(section)]
+    return "\n".join(filter(None, parts))
+
+
+def _own_table(section: Section) -> str:
+    """Keys with keys of their own lead there."""
+    return keys_table([key._replace(value=key.value.replace(BELOW, link(key.path, BELOW))) for key in section.keys])
 
 
 def _sentence(field: FieldInfo) -> str:
-    text = prose(field.description or "")
+    text = field.description or ""
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _alternatives(name: str) -> str:
-    """Where a section may be a plain word instead of keys."""
-    return {"source": "Either the word `synthetic`, which is the default, or the keys of a file or table:\n"}.get(
-        name, ""
-    )
+def _alternatives(name: str, field: FieldInfo) -> str:
+    """Where a section may be something else than keys; '' where it may not."""
+    schema = ExperimentConfig.model_json_schema()
+    value = key_of(name, field, schema["properties"][name], schema["$defs"]).value
+    other, _, keys = value.rpartition(" or ")
+    return f"Either {other}, or these keys:\n" if other and keys == BELOW else ""
