@@ -3,7 +3,7 @@ COMMENT ON TABLE COMPLETIONS IS 'One model call with its reply. The ledger reads
 COMMENT ON COLUMN COMPLETIONS.key IS 'SHA2 of who answers, model, parameters, response format, draw and prompt';
 COMMENT ON COLUMN COMPLETIONS.run_id IS 'run that made the call: the id of its Prefect flow run; app for the page';
 COMMENT ON COLUMN COMPLETIONS.ask_id IS 'group of calls that one step made together';
-COMMENT ON COLUMN COMPLETIONS.step IS 'step that asked: generate, label, judge, vote, check, evaluate, classify, messages, ...';
+COMMENT ON COLUMN COMPLETIONS.step IS 'who asked: generate, label, judge, check, vote, evaluate, classify, messages, shorten, compare';
 COMMENT ON COLUMN COMPLETIONS.model IS 'model, as the file names it; of a tuned student its name in the schema';
 COMMENT ON COLUMN COMPLETIONS.prompt IS 'the whole prompt, as it was sent';
 COMMENT ON COLUMN COMPLETIONS.parameters IS 'temperature, max_tokens, as JSON';
@@ -123,7 +123,7 @@ COMMENT ON COLUMN EXPERIMENTS.prompt_tokens IS 'tokens of the prompts';
 COMMENT ON COLUMN EXPERIMENTS.completion_tokens IS 'tokens of the replies';
 COMMENT ON COLUMN EXPERIMENTS.credits IS 'credits for the calls, an estimate by the price list; NULL without a price';
 COMMENT ON COLUMN EXPERIMENTS.prices_of IS 'date of the price';
-COMMENT ON COLUMN EXPERIMENTS.seconds IS 'seconds that asking took; NULL where it was not measured';
+COMMENT ON COLUMN EXPERIMENTS.seconds IS 'seconds that asking the arm took, for all its sets together; NULL if not measured';
 COMMENT ON COLUMN EXPERIMENTS.created_at IS 'when the row was written (the session''s time)';
 COMMENT ON COLUMN EXPERIMENTS.flow_run IS 'address of the flow run in Prefect';
 COMMENT ON COLUMN EXPERIMENTS.git_commit IS 'commit of the code';

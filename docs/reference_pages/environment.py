@@ -48,7 +48,11 @@ FOR_TESTS = (
 )
 OTHERS = (
     Variable("SNOWFLAKE_HOME", "`~/.snowflake`", "folder of `connections.toml`, as for any Snowflake client"),
-    Variable("PREFECT_API_URL", "a temporary server", "address of the Prefect server that runs report to"),
+    Variable(
+        "PREFECT_API_URL",
+        "what `prefect.toml` says, else a temporary server",
+        "address of the Prefect server that runs report to",
+    ),
 )
 
 
