@@ -13,7 +13,7 @@ Kind = Literal["email", "phone", "card", "iban", "link"]
 class Inbox(Strict):
     """Tickets to be answered: exactly one of file and table, with the columns of Snowflake's support ticket table."""
 
-    file: File | None = Field(default=None, description="CSV file; a path that starts beside this file")
+    file: File | None = Field(default=None, description="CSV file of tickets; a path that starts beside this file")
     table: str | None = Field(
         default=None, pattern=TABLE, description="table or view, as DB.SCHEMA.NAME in plain words"
     )

@@ -23,7 +23,9 @@ class Columns(Strict):
 class Holdout(Strict):
     """Rows written and labelled by people: exactly one of file and table."""
 
-    file: File | None = Field(default=None, description="CSV file; a path that starts beside this file")
+    file: File | None = Field(
+        default=None, description="CSV file of labelled requests; a path that starts beside this file"
+    )
     table: str | None = Field(
         default=None, pattern=TABLE, description="table or view, as DB.SCHEMA.NAME in plain words"
     )
@@ -63,7 +65,7 @@ class Holdout(Strict):
 class Source(Strict):
     """Real requests, which the teacher labels: exactly one of file and table. No column but these two is read."""
 
-    file: File | None = Field(default=None, description="CSV file; a path that starts beside this file")
+    file: File | None = Field(default=None, description="CSV file of requests; a path that starts beside this file")
     table: str | None = Field(
         default=None, pattern=TABLE, description="table or view, as DB.SCHEMA.NAME in plain words"
     )
