@@ -8,7 +8,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train demo demo-fast up down app ablation test test-long check schema reference deployments lock clean
+.PHONY: help install install-train demo demo-fast up down app ablation test test-long test-snowflake check schema reference deployments lock clean
 
 help:  ## Show the targets
 	@echo "cortex-distill: make <target>"
@@ -51,6 +51,9 @@ test: install  ## Everything that CI runs: lint, types, tests
 
 test-long: install  ## What CI leaves out, two minutes each: a run that is killed five times, four runs at the same moment
 	$(BIN)/pytest -m long
+
+test-snowflake: install  ## Check on an account what is assumed about Snowflake (DISTILL_TEST_CONNECTION=name; docs/snowflake.md)
+	$(BIN)/python -m tests.account $(ARGS)
 
 check: install  ## Lint, types and the fast tests only
 	$(BIN)/ruff check .

@@ -145,3 +145,10 @@ def test_every_session_has_the_same_clock(place):
     (here, later), (there, _) = execute(place.session, Sql(now))[0], execute(session, Sql(now))[0]
     assert abs((there - here).total_seconds()) < 60
     assert later is True
+
+
+@pytest.mark.assumption("detached")
+@pytest.mark.account_only("the local engine has no such parameter; a statement there goes on")
+def test_a_statement_whose_client_has_died_goes_on(place):
+    (row,) = execute(place.session, Sql("SHOW PARAMETERS LIKE 'ABORT_DETACHED_QUERY' IN SESSION"))
+    assert str(row["value"]).lower() == "false"

@@ -66,16 +66,35 @@ def _own_schema():
     return f"S{uuid4().hex}".upper()
 
 
+@pytest.fixture(scope="session")
+def shared_account(request):
+    """One connection to an account, in a schema of its own, for all statements that change nothing."""
+    with _own_schema_on_account() as connection:
+        yield connection
+
+
 @contextmanager
 def account(request):
-    """A connection to an account; the case's schema goes when the case ends."""
+    """A connection to an account. A case that changes something has its own, and a schema that goes with it."""
     name = os.environ.get("DISTILL_TEST_CONNECTION")
     if not name or "snowflake" not in request.config.getoption("-m"):
         pytest.skip("an account is asked with -m snowflake and DISTILL_TEST_CONNECTION=<name of a connection> only")
-    schema = f"DISTILL_CONFORMANCE_{uuid4().hex}".upper()
+    case = request.node.callspec.params["case"]
+    if "setup" not in case and re.match(r"\s*(SELECT|WITH|SHOW)\b", case["sql"], re.IGNORECASE):
+        yield request.getfixturevalue("shared_account")
+    else:
+        with _own_schema_on_account() as connection:
+            yield connection
+
+
+@contextmanager
+def _own_schema_on_account():
+    """It is dropped at the end, also after a failure."""
+    name, schema = os.environ["DISTILL_TEST_CONNECTION"], f"DISTILL_TEST_{uuid4().hex}".upper()
     with connect(connection_name=name, paramstyle="qmark") as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA {schema}")
         try:
+            cursor.execute(f"USE SCHEMA {schema}")
             yield connection
         finally:
             cursor.execute("ROLLBACK")
@@ -87,9 +106,12 @@ TRANSPORTS = [in_process, loopback, pytest.param(account, marks=pytest.mark.snow
 
 @pytest.fixture(params=TRANSPORTS, ids=lambda one: one.__name__)
 def transport(request):
-    """Where the statements go: (is it an account, connection)."""
+    """Where the statements go: (does an account answer, connection). Behind a connection may be the local engine."""
     with request.param(request) as connection:
-        yield request.param is account, connection
+        is_account = request.param is account
+        if is_account:
+            is_account = connection.cursor().execute("SELECT CURRENT_REGION()").fetchone()[0] != "LOCAL"
+        yield is_account, connection
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
