@@ -5,6 +5,7 @@ The account is the connection of connections.toml that DISTILL_TEST_CONNECTION n
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,8 +33,8 @@ def main() -> int:
         return 2
     report = Report(facts(session))
     session.close()
-    arguments = [one for one in sys.argv[1:] if one]
-    places = [] if any(one.startswith("tests/") for one in arguments) else PLACES
+    arguments = sys.argv[1:]
+    places = [] if any(Path(one.split("::")[0]).exists() for one in arguments) else PLACES
     return int(pytest.main([*places, "-m", "snowflake", "-q", "--tb=line", "-p", "no:cacheprovider", *arguments],
                            plugins=[report]))  # fmt: skip
 

@@ -41,9 +41,7 @@ def lines(found: Sequence[Bill], training: bool) -> list[str]:
         + ("no price known" if bill.credits is None else f"{bill.credits:.3f} credits at most (prices {_of(bill)})")
         for bill in found
     ]
-    trained = (
-        "2 to 4 small FINETUNE jobs, no price known" if training else "no FINETUNE (DISTILL_TEST_FINETUNE=1 adds it)"
-    )
+    trained = "4 small FINETUNE jobs, no price known" if training else "no FINETUNE (DISTILL_TEST_FINETUNE=1 adds it)"
     return [
         f"Model calls cost at most {total(found):.3f} credits, as far as prices are known:",
         *said,

@@ -15,7 +15,7 @@ from tests.account.assumptions import ASSUMPTIONS
 from tests.account.conftest import MODEL, WITH_TRAINING
 from tests.account.cost import CONFORMANCE, LONGEST, bills, lines, total
 
-FILE = "snowflake-report.md"
+FILE = Path("build") / "snowflake-report.md"
 CAP = "DISTILL_TEST_MAX_CREDITS"
 LONGEST_LINE = 300
 HOLDS, DIFFERS, UNCHECKED = "holds", "differs", "not checked"
@@ -64,7 +64,8 @@ class Report:
 
     def pytest_sessionfinish(self):
         """Write the file."""
-        Path(FILE).write_text("\n".join(self.text()) + "\n", encoding="utf-8")
+        FILE.parent.mkdir(exist_ok=True)
+        FILE.write_text("\n".join(self.text()) + "\n", encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter):
         """Show it."""

@@ -1,10 +1,14 @@
 """The harness itself: every assumption has a test or a reason, the page shows them, and what is false is told."""
 
+import os
 import re
-from pathlib import Path
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 
+from cortex_distill.local.service import client  # noqa: TID251  an engine behind a port stands in for an account
 from tests.account.assumptions import ASSUMPTIONS
 from tests.account.cost import bills, lines, total
 from tests.account.page import PAGE, ROOT, checked_in, written
@@ -56,4 +60,55 @@ def test_a_report_tells_what_holds_what_differs_and_what_was_not_checked():
 
 
 def test_the_makefile_names_the_command():
-    assert "-m tests.account" in Path(ROOT / "Makefile").read_text("utf-8")
+    assert "-m tests.account" in (ROOT / "Makefile").read_text("utf-8")
+
+
+PLANTED = """
+import pytest
+from tests.account.conftest import no_more_than_declared, place
+
+@pytest.mark.assumption("clock")
+def test_that_is_false(place):
+    assert place.one("SELECT 1") == 2
+"""
+
+
+@pytest.fixture
+def account(tmp_path):
+    """The environment of `make test-snowflake` with a connection to a local engine, over the wire."""
+    folder = tmp_path / "engine"
+    client.find_or_start(folder, "simulated")
+    yield os.environ | {"SNOWFLAKE_HOME": str(folder), "DISTILL_TEST_CONNECTION": "local", "PYTHONPATH": str(ROOT)}
+    client.stop(folder, 0)
+
+
+@pytest.mark.slow
+def test_over_the_wire_a_false_assumption_is_told_and_nothing_is_left_behind(account, tmp_path):
+    planted = tmp_path / "test_planted.py"
+    planted.write_text(PLANTED)
+    true = "tests/account/test_statements.py::test_a_column_that_is_there_may_be_added_again"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.account", true, str(planted), f"--rootdir={ROOT}"],
+        cwd=ROOT, env=account, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    said = done.stdout
+    assert done.returncode == 1, said + done.stderr
+    assert said.index("Model calls cost at most 0.000 credits") < said.index("what is assumed about Snowflake")
+    assert re.search(r"\| clock \| .* \| differs \| .*assert 1 == 2", said)
+    assert re.search(r"\| add-column \| .* \| holds \|", said)
+    assert "the local engine answers, and this says nothing of Snowflake" in said
+    look = "from cortex_distill.accounts import account_session as a; s = a('local');"
+    look += "print([r[1] for r in s.sql('SHOW SCHEMAS').collect() if 'DISTILL_TEST' in r[1]])"
+    left = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, env=account, capture_output=True, text=True, check=True
+    )
+    assert left.stdout.strip() == "[]"
+
+
+def test_nothing_starts_that_may_cost_more_than_is_allowed(monkeypatch):
+    marks = {"paid": SimpleNamespace(kwargs={"calls": 1000, "tokens": 10_000})}
+    item = SimpleNamespace(name="test_x", get_closest_marker=marks.get)
+    Report({}).pytest_collection_finish(SimpleNamespace(items=[]))
+    monkeypatch.setenv("DISTILL_TEST_MAX_CREDITS", "1.5")
+    with pytest.raises(pytest.exit.Exception, match=r"more than 1\.5 credits"):
+        Report({}).pytest_collection_finish(SimpleNamespace(items=[item]))

@@ -19,6 +19,7 @@ from cortex_distill.local.engine import Engine
 from cortex_distill.local.engines import provider_of
 from cortex_distill.local.service.door import Door
 from cortex_distill.local.service.server import Service
+from tests.account.cost import CONFORMANCE
 from tests.local.conformance.compare import EXPECTATIONS, REFUSAL, difference_of, wrong_error
 
 FOLDER = Path(__file__).parent / "conformance"
@@ -26,9 +27,24 @@ CASES = [case for file in sorted(FOLDER.glob("*.yaml")) for case in yaml.safe_lo
 KEYS = EXPECTATIONS | {"id", "sql", "setup", "binds", "source", "local", "local_differs", "account"}
 
 
+class Counting:
+    """A provider, and how many calls it was sent: what the suite costs on an account rests on it."""
+
+    def __init__(self, provider):
+        self.provider, self.calls = provider, 0
+
+    def complete(self, calls, *more):
+        self.calls += len(calls)
+        return self.provider.complete(calls, *more)
+
+    def __getattr__(self, name):
+        return getattr(self.provider, name)
+
+
 @pytest.fixture(scope="session")
 def simulated_engine(tmp_path_factory):
-    engine = Engine(tmp_path_factory.mktemp("conformance") / "home", provider_of("simulated"), "LOCAL_SIMULATED")
+    provider = Counting(provider_of("simulated"))
+    engine = Engine(tmp_path_factory.mktemp("conformance") / "home", provider, "LOCAL_SIMULATED")
     yield engine
     engine.close()
 
@@ -151,3 +167,8 @@ def test_every_case_is_whole_and_has_a_name_of_its_own():
         assert len(case.keys() & EXPECTATIONS) == 1, case["id"]
         assert re.match(r"docs: [\w/$.-]+|cortex-facts \d", case["source"]), case["id"]
         assert case.get("local", "refused") == "refused", case["id"]
+
+
+def test_the_suite_makes_no_more_calls_than_make_test_snowflake_says(simulated_engine):
+    """After all others of this file, which went in process and through a port."""
+    assert simulated_engine.provider.calls <= 2 * sum(CONFORMANCE.values())
