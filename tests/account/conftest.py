@@ -21,6 +21,7 @@ from cortex_distill.tables import complete_sql
 
 MODEL = os.environ.get("DISTILL_TEST_MODEL") or "llama3.1-8b"  # the cheapest one with a price in prices.yaml
 TAG = f"cortex-distill-test-{uuid4().hex[:12]}"
+REACHED = pytest.StashKey[bool]()  # whether a session on the engine, and a schema there, could be had at all
 WITH_TRAINING = os.environ.get("DISTILL_TEST_FINETUNE") == "1"
 
 
@@ -65,12 +66,12 @@ ON_ACCOUNT = pytest.mark.parametrize("place", [ACCOUNT], indirect=True, scope="s
 def place(request, tmp_path_factory):
     """The engine, with the tables of a run in a schema of its own."""
     if request.param == "account":
-        yield from _in_schema(_connection)
+        yield from _in_schema(_connection, request.config)
         return
     home = tmp_path_factory.mktemp("account") / "engine"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DISTILL_MODELS", "simulated")
-        yield from _in_schema(lambda: open_session("local", home=home, tag=TAG))
+        yield from _in_schema(lambda: open_session("local", home=home, tag=TAG), request.config)
     local.close(home)
 
 
@@ -81,7 +82,7 @@ def _connection():
     return account_session(name, TAG)
 
 
-def _in_schema(connect):
+def _in_schema(connect, config):
     first, opened = connect(), []
     schema = f"DISTILL_TEST_{uuid4().hex}".upper()
 
@@ -96,6 +97,7 @@ def _in_schema(connect):
         for statement in complete_sql():
             execute(first, Sql(statement))
         region = execute(first, Sql("SELECT CURRENT_REGION()"))[0][0]
+        config.stash[REACHED] = True
         yield Place(first, another, schema, str(region) == "LOCAL")
     finally:
         execute(first, Sql(f"DROP SCHEMA IF EXISTS {schema}"))

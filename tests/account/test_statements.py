@@ -49,7 +49,7 @@ def test_a_merge_says_how_many_rows_it_inserted_and_updated(place):
 @pytest.mark.assumption("merge-at-once")
 def test_two_sessions_that_claim_the_same_calls_at_once_share_them(place):
     sessions = [place.session, place.open()]
-    for _ in range(3):
+    for _ in range(2):
         asks = [uuid4().hex[:12] for _ in sessions]
         keys = [f"{asks[0]}-{n}" for n in range(CALLS)]
         for session, ask_id in zip(sessions, asks, strict=True):
