@@ -27,7 +27,8 @@ def cancel_statements(session: Session, run_id: str) -> int:
         session,
         Sql(
             """SELECT query_id FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 10000))
-            WHERE execution_status IN ('RUNNING', 'QUEUED') AND CONTAINS(query_tag, ?)""",
+            WHERE UPPER(execution_status) IN ('RUNNING', 'QUEUED', 'BLOCKED', 'RESUMING_WAREHOUSE')
+                AND CONTAINS(query_tag, ?)""",
             (run_id,),
         ),
     )

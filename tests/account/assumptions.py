@@ -1,5 +1,6 @@
 """What is assumed about Snowflake: the entries of assumptions.yaml, and the table of docs/snowflake.md made of them."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +8,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 FILE = Path(__file__).with_name("assumptions.yaml")
+DOCS = "https://docs.snowflake.com/en/"
+BAR = r"\|"  # inside a cell
 SURE = {"documented": "documented", "elsewhere": "seen elsewhere", "open": "**open**"}
 
 
@@ -52,4 +55,6 @@ def tables(checked_in: dict[str, str]) -> str:
 def _row(one: Assumption, test: str) -> str:
     relies = ", ".join(f"[{Path(file).name}](../{file})" for file in one.relies)
     by = f"`{one.id}` in [{Path(test).name}](../{test})" if test else f"`{one.id}`: nothing; {one.unchecked}"
-    return f"| {one.assumed} | {relies} | {one.says} | {SURE[one.sure]} | {one.if_not} | {by} |"
+    says = re.sub(r"docs: ([\w/-]+)", rf"[\1]({DOCS}\1)", one.says)
+    cells = (one.assumed, relies, says, SURE[one.sure], one.if_not, by)
+    return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"

@@ -89,7 +89,7 @@ class Report:
             "",
             "| assumption | it is assumed | found | what came |",
             "|---|---|---|---|",
-            *(f"| {name} | {assumed} | {state} | {_cell(said)} |" for name, assumed, state, said in rows),
+            *(f"| {name} | {_cell(assumed)} | {state} | {_cell(said)} |" for name, assumed, state, said in rows),
             *([] if not differing else ["", "| conformance case | what came |", "|---|---|"]),
             *(f"| {name} | {_cell(said)} |" for name, said in differing),
         ]

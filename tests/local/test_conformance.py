@@ -1,7 +1,7 @@
 """Statements with the results that Snowflake documents: on the local engine, or on an account (`pytest -m snowflake`).
 
 The cases are in conformance/*.yaml, by topic; conformance/README.md says what a case may hold and how cells compare.
-An account is the connection named in DISTILL_TEST_CONNECTION; every case makes, and drops, a schema of its own there.
+An account is the connection named in DISTILL_TEST_CONNECTION; whatever a case makes is in a schema that goes with it.
 """
 
 import os
