@@ -1,6 +1,6 @@
 """A pytest plugin: what each assumption came to, told at the end and written to a file that people can send.
 
-No name of an account, user or connection is in the file; what came is cut to a line.
+No account, user or connection is named in the file; what came is cut to a line, and may name a role or a database.
 """
 
 import os
@@ -63,7 +63,9 @@ class Report:
         return made
 
     def pytest_sessionfinish(self):
-        """Write the file."""
+        """Write the file, unless nothing was asked."""
+        if not (self.found or self.cases):
+            return
         FILE.parent.mkdir(exist_ok=True)
         FILE.write_text("\n".join(self.text()) + "\n", encoding="utf-8")
 
