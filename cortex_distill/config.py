@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cortex_distill.config_fields import Label, MappingOrList, Model, Name, Strict, Text, Variant, is_default, is_none
+from cortex_distill.config_gate import Bar, Figures, bar_faults
 from cortex_distill.config_messages import Messages
 from cortex_distill.config_refine import Refine, refine_faults
 from cortex_distill.config_rows import NONE_OF_THESE, Holdout, Labelling, Tickets
@@ -21,20 +22,10 @@ class Models(Strict):
     student: Model = Field(description="base model that is fine-tuned")
 
 
-class Promote(Strict):
+class Promote(Figures):
     """The gate before a tuned student gets an alias (`distill promote`)."""
 
     alias: Name = Field(description="what applications call the model: small letters, digits and _, at most 60")
-    set: Literal["holdout", "test", "validation"] = Field(
-        default="holdout", description="evaluation set whose figures count: holdout, test or validation"
-    )
-    min_accuracy: float = Field(ge=0, le=1, description="lowest accuracy on that set, as a share of its rows (0 to 1)")
-    min_lower_bound: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="lowest lower end of the accuracy's 95 % interval, a share; against luck on few rows (0 to 1)",
-    )
 
 
 class Budget(Strict):
@@ -143,6 +134,12 @@ class ExperimentConfig(Strict):
     promote: Promote | None = Field(
         default=None, exclude_if=is_none, description="gate that `distill promote` wants passed; none by default"
     )
+    gate: list[Bar] | None = Field(
+        default=None,
+        min_length=1,
+        exclude_if=is_none,
+        description="bars that `distill run --gate` checks, at least 1; none by default",
+    )
     budget: Budget | None = Field(
         default=None,
         exclude_if=is_none,
@@ -173,12 +170,7 @@ class ExperimentConfig(Strict):
                 f" below generate.per_category ({generate.per_category})"
             )
             faults.append((("split", "by"), what))
-        gate = self.promote.set if self.promote else ""
-        if (gate == "holdout" and self.holdout is None) or (gate == "test" and not self.split.test):
-            source = "holdout" if gate == "holdout" else "split.test"
-            what = f"there is no {gate} set; add {source}, or write validation"
-            faults.append((("promote", "set"), what))
-        faults += self._judges()
+        faults += [*self._sets(), *bar_faults(self.gate or [], self.prompts), *self._judges()]
         if self.vote and self.vote.abstain and len(self.categories) in alike([*self.categories, NONE_OF_THESE]):
             what = f"'{NONE_OF_THESE}' is a category, too; write false, and the vote can answer that category"
             faults.append((("vote", "abstain"), what))
@@ -213,6 +205,19 @@ class ExperimentConfig(Strict):
             (("holdout", "labels", theirs), f"'{ours}' is no category; {suggestion(ours, self.categories)}")
             for theirs, ours in mapped.items()
             if ours is not None and ours not in self.categories
+        ]
+
+    def _sets(self) -> list[Fault]:
+        """Evaluation sets that a gate names, and that the experiment has not."""
+        wanted: list[tuple[tuple[str | int, ...], str]]
+        wanted = [(("promote", "set"), self.promote.set)] if self.promote else []
+        wanted += [(("gate", place, "set"), bar.set) for place, bar in enumerate(self.gate or [])]
+        given = {"holdout": self.holdout is not None, "test": self.split.test > 0, "validation": True}
+        needs = {"holdout": "holdout", "test": "split.test"}
+        return [
+            (where, f"there is no {name} set; add {needs[name]}, or write validation")
+            for where, name in wanted
+            if not given[name]
         ]
 
     def _judges(self) -> list[Fault]:

@@ -21,13 +21,15 @@ from cortex_distill.template_check import check_templates, try_templates
 from cortex_distill.wording import explain
 from cortex_distill.yaml_reader import read_yaml
 
+CHANGES_NO_FIGURE = {"promote", "gate", "budget", "messages"}  # so they are no part of the hash
+
 
 class Experiment(NamedTuple):
     """One experiment file, read and checked."""
 
     config: ExperimentConfig
     path: Path
-    hash: str  # 16 hex digits over the config (overrides applied, order kept; no gate, budget, messages) and its files
+    hash: str  # 16 hex digits over the config (overrides applied, order kept; no gates, budget, messages) and its files
     examples: dict[str, list[dict[str, str]]]  # by category; {} where the file names none
 
 
@@ -82,6 +84,6 @@ def load_experiment(
     config = _validated(data, found)
     try_templates(config, examples, found)
     found.stop_if_any()
-    measured = config.model_dump(mode="json", exclude={"promote", "budget", "messages"})  # they change no figure
+    measured = config.model_dump(mode="json", exclude=CHANGES_NO_FIGURE)
     canonical = json.dumps([measured, files.sums], ensure_ascii=False, separators=(",", ":"))
     return Experiment(config, path_, hashlib.sha256(canonical.encode()).hexdigest()[:16], examples)

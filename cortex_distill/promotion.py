@@ -46,11 +46,7 @@ class Candidate(NamedTuple):
     @property
     def missing(self) -> list[str]:
         """What the gate wants and the figures have not; empty if it is passed."""
-        wanted = (
-            ("accuracy", self.accuracy, self.gate.min_accuracy),
-            ("lower end of the 95 % interval", self.low, self.gate.min_lower_bound),
-        )
-        return [f"{what} {is_:.3f} is {bar - is_:.3f} below {bar:g}" for what, is_, bar in wanted if is_ < bar]
+        return self.gate.missing(self.accuracy, self.low)
 
 
 class Promotion(NamedTuple):
@@ -116,7 +112,7 @@ def promote(session: Session, engine: str, chosen: Candidate) -> Promotion:
             f" model of '{engine}'; run the experiment there: distill run … --engine {engine}"
         )
     if chosen.missing:
-        gate = f"{chosen.gate.alias} needs {chosen.gate.min_accuracy:g}, lower end {chosen.gate.min_lower_bound:g}"
+        gate = f"{chosen.gate.alias} needs {chosen.gate.wanted}"
         raise StepError(
             f"not promoted: {chosen.model} has {chosen.figures}; {'; '.join(chosen.missing)} ({gate}).\n"
             "More training rows or more epochs may raise the accuracy, more evaluation rows the lower end."

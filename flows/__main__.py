@@ -25,6 +25,7 @@ from flows.refining import refine
 from flows.starting import ENGINE, Interrupted, parsed, prefect_started
 from flows.up import down, up
 
+EXIT_BELOW_GATE = 1
 EXIT_MENDABLE = 2
 EXIT_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 
@@ -95,17 +96,22 @@ def _looked_at(experiment: Experiment, engine: str) -> list[str]:
 @click.argument("file", type=click.Path(path_type=Path))
 @ENGINE
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="change one value, e.g. split.train=0.7")
-def run(file: Path, engine: str, overrides: tuple[str, ...]) -> None:
+@click.option("--gate", is_flag=True, help="end with exit code 1 if a figure is below gate: of the file")
+def run(file: Path, engine: str, overrides: tuple[str, ...], gate: bool) -> None:
     """Run one experiment: generate, judge, split, fine-tune, evaluate, record."""
     values = parsed(overrides)
-    load_experiment(file, values)  # a typo should not cost ten seconds
+    config = load_experiment(file, values).config  # a typo should not cost ten seconds
+    if gate and not config.gate:
+        raise ConfigError(f"{file}: gate: is missing; write for instance gate: [{{who: teacher, min_accuracy: 0.8}}]")
     with prefect_started(f"{file} on {engine}"):
         from flows.distill import distill  # noqa: PLC0415
 
         summary: Any = distill(str(file), engine, values or None)  # a flow that returns a state gives its data
-    from flows.terminal import show_summary  # noqa: PLC0415
+    from flows.terminal import show_gate, show_summary  # noqa: PLC0415
 
     show_summary(summary)
+    if gate and not show_gate(config.gate or [], summary):
+        sys.exit(EXIT_BELOW_GATE)
 
 
 @cli.command()

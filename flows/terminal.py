@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cortex_distill.errors import StepError
+from cortex_distill.gate import check_gate
 from cortex_distill.metrics import figure
 from cortex_distill.planned import ABOUT, HEADER, cells
 from cortex_distill.programs import typed
@@ -22,6 +23,7 @@ from cortex_distill.verdicts import p_text
 from flows.console import console as console
 
 if TYPE_CHECKING:
+    from cortex_distill.config_gate import Bar
     from cortex_distill.quotas import Quotas
     from cortex_distill.session import Session
     from cortex_distill.summary import Summary
@@ -67,6 +69,14 @@ def show_summary(summary: Summary) -> None:
     console.print(f"\nrun {summary.run_id}", highlight=False)
     for command, meaning in _NEXT.items():
         console.print(f"  {typed(command[0]) + ' ' + command[1]:<33}  {meaning}", highlight=False, soft_wrap=True)
+
+
+def show_gate(bars: Sequence[Bar], summary: Summary) -> bool:
+    """Each bar and what came of it; whether all are reached. Raises StepError if nobody was measured so."""
+    checked = check_gate(bars, summary.scores)
+    for one in checked:
+        console.print(Text(one.text, style="red" if one.missing else "green"), soft_wrap=True)
+    return not any(one.missing for one in checked)
 
 
 def plain(title: str, columns: list[tuple[str, str]]) -> Table:
