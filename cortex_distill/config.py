@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cortex_distill.config_fields import Label, MappingOrList, Model, Name, Strict, Text, Variant, is_default, is_none
-from cortex_distill.config_gate import Bar, Figures, bar_faults
+from cortex_distill.config_gate import Figures, Gate, gate_faults
 from cortex_distill.config_messages import Messages
 from cortex_distill.config_refine import Refine, refine_faults
 from cortex_distill.config_rows import NONE_OF_THESE, Holdout, Labelling, Tickets
@@ -134,7 +134,7 @@ class ExperimentConfig(Strict):
     promote: Promote | None = Field(
         default=None, exclude_if=is_none, description="gate that `distill promote` wants passed; none by default"
     )
-    gate: list[Bar] | None = Field(
+    gate: list[Gate] | None = Field(
         default=None,
         min_length=1,
         exclude_if=is_none,
@@ -170,7 +170,7 @@ class ExperimentConfig(Strict):
                 f" below generate.per_category ({generate.per_category})"
             )
             faults.append((("split", "by"), what))
-        faults += [*self._sets(), *bar_faults(self.gate or [], self.prompts), *self._judges()]
+        faults += [*self._sets(), *gate_faults(self.gate or [], self.prompts), *self._judges()]
         if self.vote and self.vote.abstain and len(self.categories) in alike([*self.categories, NONE_OF_THESE]):
             what = f"'{NONE_OF_THESE}' is a category, too; write false, and the vote can answer that category"
             faults.append((("vote", "abstain"), what))

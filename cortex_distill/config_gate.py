@@ -41,14 +41,14 @@ class Figures(Strict):
         return [f"{what} {is_:.3f} is {bar - is_:.3f} below {bar:g}" for what, is_, bar in reached if is_ < bar]
 
 
-class Bar(Figures):
+class Gate(Figures):
     """A bar that `distill run --gate` checks: a run below it ends with exit code 1."""
 
     who: Role = Field(default="tuned student", description="whose accuracy: teacher, base student or tuned student")
     prompt: Name | None = Field(default=None, description="variant in prompts; the best one of the role by default")
 
 
-def bar_faults(bars: Collection[Bar], prompts: Collection[str]) -> list[Fault]:
+def gate_faults(bars: Collection[Gate], prompts: Collection[str]) -> list[Fault]:
     """Bars that no arm of the experiment can be held to."""
     faults: list[Fault] = []
     for place, bar in enumerate(bars):

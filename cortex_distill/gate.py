@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from cortex_distill.config_gate import Bar
+from cortex_distill.config_gate import Gate
 from cortex_distill.errors import StepError
 from cortex_distill.scores import Score
 
@@ -11,7 +11,7 @@ from cortex_distill.scores import Score
 class Checked(NamedTuple):
     """One bar, and the score that was held to it."""
 
-    bar: Bar
+    bar: Gate
     score: Score
 
     @property
@@ -29,7 +29,7 @@ class Checked(NamedTuple):
         return f"gate {outcome}: {who}: {score.figure} on {score.evaluation_set}, n = {score.n}; {said}"
 
 
-def check_gate(bars: Sequence[Bar], scores: Iterable[Score]) -> list[Checked]:
+def check_gate(bars: Sequence[Gate], scores: Iterable[Score]) -> list[Checked]:
     """Each bar with the score it is about: the named prompt's, else the best of the role.
 
     Raises StepError if nobody was measured so.
@@ -38,7 +38,7 @@ def check_gate(bars: Sequence[Bar], scores: Iterable[Score]) -> list[Checked]:
     return [Checked(bar, _score(bar, measured)) for bar in bars]
 
 
-def _score(bar: Bar, scores: Sequence[Score]) -> Score:
+def _score(bar: Gate, scores: Sequence[Score]) -> Score:
     found = [
         score
         for score in scores

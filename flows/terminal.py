@@ -23,7 +23,7 @@ from cortex_distill.verdicts import p_text
 from flows.console import console as console
 
 if TYPE_CHECKING:
-    from cortex_distill.config_gate import Bar
+    from cortex_distill.config_gate import Gate
     from cortex_distill.quotas import Quotas
     from cortex_distill.session import Session
     from cortex_distill.summary import Summary
@@ -71,7 +71,7 @@ def show_summary(summary: Summary) -> None:
         console.print(f"  {typed(command[0]) + ' ' + command[1]:<33}  {meaning}", highlight=False, soft_wrap=True)
 
 
-def show_gate(bars: Sequence[Bar], summary: Summary) -> bool:
+def show_gate(bars: Sequence[Gate], summary: Summary) -> bool:
     """Each bar and what came of it; whether all are reached. Raises StepError if nobody was measured so."""
     checked = check_gate(bars, summary.scores)
     for one in checked:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cortex_distill.config_gate import Bar
+from cortex_distill.config_gate import Gate
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.gate import check_gate
 from cortex_distill.load import load_experiment
@@ -27,7 +27,7 @@ SCORES = [
 
 
 def checked(**bar):
-    (one,) = check_gate([Bar(**bar)], SCORES)
+    (one,) = check_gate([Gate(**bar)], SCORES)
     return one
 
 

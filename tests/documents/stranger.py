@@ -1,0 +1,194 @@
+"""A stranger with a fresh copy of the project, who types what the documents say: on the local engine, with stand-ins.
+
+`my_connection` is a connection, through Snowflake's own connector, to a second local engine.
+"""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import tomlkit
+import yaml
+
+from cortex_distill.local.service import client, door
+from tests.documents.reading import ROOT, Block, Command, blocks
+
+PARTS = ("app", "benchmarks", "configs", "cortex_distill", "flows", "tasks", "requirements")
+PARTS += ("Makefile", "README.md", "prefect.yaml", "pyproject.toml")
+SERVED = re.compile(r"http://127\.0\.0\.1:\d+|Worker '.*' started")  # what a program that does not end says once up
+RUN_ID = re.compile(r"^run ([0-9a-f-]{36})$", re.MULTILINE)
+FLOW_RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TABLE = "CREATE TABLE SUPPORT.PUBLIC.TICKETS AS SELECT $1 AS ticket_id, $2 AS customer_name, $3 AS request,"
+TABLE += " 'Email' AS contact_preference FROM VALUES ('1', 'Ann Lee', 'I lost my phone'), ('2', 'Bo Ek', 'Add a line')"
+
+
+class Done(NamedTuple):
+    """A command that has ended."""
+
+    code: int
+    output: str
+
+
+class Stranger:
+    """The folder, the environment, and what is known from earlier commands."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runs: dict[str, str] = {}  # experiment → the id of its newest run
+        self.flow_run = ""  # the newest one of a deployment
+        self.block = ""  # the newest block of Prefect's
+        self.pasted: set[tuple[str, int]] = set()
+        _copy(folder)
+        _shorten(folder)
+        self.environment = _environment(folder)
+        self._account()
+        _downloaded(folder)
+
+    def _account(self) -> None:
+        parameters = client.find_or_start(self.folder / "account", "simulated").parameters()
+        there = self.folder / "snowflake"
+        there.mkdir(mode=0o700)
+        (there / "connections.toml").write_text(tomlkit.dumps({"my_connection": parameters}))
+        (there / "connections.toml").chmod(0o600)
+
+    def inbox(self) -> None:
+        """A table of messages on the local engine, as the page about them has it."""
+        with client.connect(self.folder / ".cortex", "simulated") as connection:
+            for statement in ("CREATE DATABASE SUPPORT", TABLE):
+                connection.cursor().execute(statement)
+
+    def type(self, command: Command, text: str = "", seconds: float = 600, **changes: str) -> Done:
+        """Run a command as it stands on its page, with names of runs filled in."""
+        text = self.filled(text or command.text)
+        done = subprocess.run(
+            ["bash", "-c", text], cwd=self.folder, env=self.environment | changes, timeout=seconds, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, input="https://hooks.example.com/T0\n", check=False,
+        )  # fmt: skip
+        self._learn(text, done.stdout)
+        return Done(done.returncode, done.stdout)
+
+    def filled(self, text: str) -> str:
+        """RUN and ID replaced by those of real runs."""
+        known = {"RUN": self.runs.get("support_tickets", "")[:8], "ID": self.flow_run}
+        return re.sub(r"\b(RUN|ID)\b", lambda found: known[found[1]] or found[1], text)
+
+    def _learn(self, text: str, output: str) -> None:
+        file = re.search(r"distill run configs/(\w+)\.yaml", text)
+        if (found := RUN_ID.search(output)) and (file or "make demo" in text) and "my_connection" not in text:
+            self.runs[file[1] if file else "support_tickets"] = found[1]
+        if "deployment run" in text and (ids := FLOW_RUN_ID.findall(output)):
+            self.flow_run = ids[0]
+        if "SlackWebhook" in text and (ids := FLOW_RUN_ID.findall(output)):
+            self.block = ids[-1]
+
+    def serve(self, command: Command) -> str:
+        """Start what does not end, wait until it is up, stop it; what it said."""
+        log = self.folder / "served.log"
+        with log.open("w") as said:
+            process = subprocess.Popen(
+                ["bash", "-c", command.text], cwd=self.folder, env=self.environment, stdout=said, stderr=said,
+                start_new_session=True,
+            )  # fmt: skip
+        give_up = time.monotonic() + 180
+        while not SERVED.search(log.read_text()) and process.poll() is None and time.monotonic() < give_up:
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+        return log.read_text()
+
+    def paste(self, page: Path, before: int, replace: dict[str, str]) -> None:
+        """Save what the page says to save above that line: whole files, and keys into files that are there."""
+        for block in blocks(page):
+            if block.line < before and block.file and (block.page, block.line) not in self.pasted:
+                self.pasted.add((block.page, block.line))
+                self._save(block, replace)
+
+    def _save(self, block: Block, replace: dict[str, str]) -> None:
+        into = block.file.removeprefix("into ")
+        path = self.folder / into
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = block.text
+        for old, new in {**replace, "00000000-0000-0000-0000-000000000000": self.block or "-"}.items():
+            text = text.replace(old, new)
+        if into != block.file:
+            text = yaml.safe_dump(merged(yaml.safe_load(path.read_text()), yaml.safe_load(text)), sort_keys=False)
+        path.write_text(text, encoding="utf-8")
+
+    def leave(self) -> None:
+        """Stop whatever was started."""
+        subprocess.run(["make", "down"], cwd=self.folder, env=self.environment, capture_output=True, check=False)
+        for lock in self.folder.rglob("engine.lock"):
+            if door.read(lock.parent):
+                client.stop(lock.parent, 0)
+
+
+def merged(old: dict, new: dict) -> dict:
+    """The new keys beside and in place of the old ones, mappings inside likewise."""
+    both = {**old, **new}
+    inner = {key: merged(old[key], new[key]) for key in new if isinstance(old.get(key), dict) and new[key]}
+    return both | {key: value for key, value in inner.items() if isinstance(new[key], dict)}
+
+
+def _copy(folder: Path) -> None:
+    unwanted = shutil.ignore_patterns("__pycache__", ".*_cache", "banking77.csv")
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=unwanted)
+        else:
+            shutil.copy2(source, folder / part)
+    python = folder / ".venv"
+    python.mkdir()
+    for name in ("bin", "lib"):
+        (python / name).symlink_to(Path(sys.prefix) / name)
+    shutil.copy2(Path(sys.prefix) / "pyvenv.cfg", python)
+    (python / ".installed").touch()  # so that make installs nothing
+
+
+def _shorten(folder: Path) -> None:
+    """Fewer tickets and rows, as every command is typed; what a stranger sees is the same, but for the figures."""
+    for file in (folder / "configs").glob("*.yaml"):
+        text = re.sub(
+            r"^  per_category: \d+", "  per_category: 6", file.read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
+        file.write_text(re.sub(r"min_(\w+): 0\.\d", r"min_\1: 0.1", text), encoding="utf-8")
+    _every(folder / "configs" / "holdouts" / "support_tickets.csv", 5)
+    _every(folder / "configs" / "inboxes" / "telecom.csv", 2)
+
+
+def _every(file: Path, nth: int) -> None:
+    """Every nth row of a CSV file, so that each category stays."""
+    with file.open(encoding="utf-8", newline="") as there:
+        header, *rows = csv.reader(there)
+    with file.open("w", encoding="utf-8", newline="") as smaller:
+        csv.writer(smaller).writerows([header, *rows[::nth]])
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "DISTILL_", "SNOWFLAKE_"))}
+    return inherited | {
+        "PATH": f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder),
+        "DISTILL_MODELS": "simulated",
+        "SNOWFLAKE_HOME": str(folder / "snowflake"),
+        "PREFECT_HOME": str(folder / ".prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "COLUMNS": "160",
+    }
+
+
+def _downloaded(folder: Path) -> None:
+    """The file that a user has downloaded: some rows of each label that the experiment wants."""
+    config = yaml.safe_load((folder / "configs" / "banking77.yaml").read_text(encoding="utf-8"))
+    labels = [label for label, ours in (config["holdout"].get("labels") or {}).items() if ours]
+    with (folder / "train.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = [(f"question {n} about {label}", label) for label in labels or config["categories"] for n in range(3)]
+        csv.writer(file).writerows([("text", "category"), *rows])

@@ -1,0 +1,103 @@
+"""Every command of the README and of docs/ is typed by a stranger in a fresh copy, in the order of the documents.
+
+Equal commands are typed once. Whatever is not in not_run.py is typed, so that no command can be left out unsaid.
+"""
+
+import json
+import re
+
+import pytest
+
+from tests.documents.not_run import DRY, NOT_RUN, TRIED_ELSEWHERE
+from tests.documents.reading import ROOT, Command, blocks, commands, pages
+from tests.documents.stranger import Stranger
+from tests.flows.test_endpoint import simulated
+from tests.local.endpoint import Reply, completion, serving
+
+WRITTEN = [command for page in pages() for block in blocks(page) for command in commands(block)]
+NO_END = {"make app", "DISTILL_ENGINE=my_connection make app"} | {
+    command.text for command in WRITTEN if "prefect worker start" in command.text
+}
+UP = "make up"  # typed first, so that no run has to start a server of its own
+LAST = ("make down", ".venv/bin/distill engine stop")  # others need what they stop
+OLLAMA = "docs/guides/ollama.md"  # has models of its own
+LEAVES = {  # what a command leaves behind, as a pattern of files
+    UP: "prefect.toml",
+    "make deployments": "prefect.yaml",
+    ".venv/bin/distill export RUN --to csv": "exports/support_tickets-*-csv/tickets.csv",
+    ".venv/bin/distill holdout configs/banking77.yaml train.csv --per-category 40": "configs/holdouts/banking77.csv",
+}
+SAYS = {  # what it has to say, beside ending well
+    ".venv/bin/distill run configs/ci.yaml --gate": r"^gate passed: tuned student: ",
+    ".venv/bin/distill promote RUN": r"^support_router is now \S+SUPPORT_TICKETS_",
+    ".venv/bin/distill promote --list": r"^support_router → ",
+    ".venv/bin/prefect deployment run distill/returns --watch": r"Completed|finished successfully",
+    ".venv/bin/distill run configs/returns.yaml": r"tuned student +tuned +9 ",
+    ".venv/bin/distill models configs/support_tickets.yaml": r"openai:qwen2\.5:14b@127\.0\.0\.1",
+}
+
+
+def to_type():
+    """The commands in their order, each once."""
+    texts: dict[str, Command] = {}
+    for command in WRITTEN:
+        elsewhere = command.page in TRIED_ELSEWHERE and not command.text.startswith(".venv/")
+        if command.text not in {**NOT_RUN, **DRY} and not elsewhere:
+            texts.setdefault(command.text if command.page != OLLAMA else f"{command.text} there", command)
+    return sorted(texts.values(), key=lambda command: (command.text != UP, command.text in LAST))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    """The stranger, with Prefect and the engine up."""
+    came = Stranger(tmp_path_factory.mktemp("stranger"))
+    yield came
+    came.leave()
+
+
+@pytest.fixture(scope="module")
+def ollama():
+    """A server with OpenAI's API; what it answers a stand-in has said."""
+    with serving() as server:
+        server.behave = lambda body, number: Reply(completion(simulated(body), body))
+        yield server
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", to_type(), ids=lambda command: f"{command.place} {command.text[:80]}")
+def test_a_command_does_what_its_page_says(command, stranger, request):
+    changes, replace = {}, {}
+    if command.page == OLLAMA:
+        server = request.getfixturevalue("ollama")
+        replace = {"http://127.0.0.1:11434/v1": server.base_url, '"gguf"': '"simulated"'}  # a training takes minutes
+        changes = {"DISTILL_HOME": ".cortex/ollama", "DISTILL_MODELS": "local.toml"}
+    if "SUPPORT.PUBLIC.TICKETS" in command.text:
+        stranger.inbox()
+    stranger.paste(ROOT / command.page, command.line, replace)
+    if command.text in NO_END:
+        assert re.search(r"http://127\.0\.0\.1:\d+|Worker .* started", stranger.serve(command))
+        return
+    done = stranger.type(command, **changes)
+    assert done.code == 0, done.output
+    assert "Traceback" not in done.output
+    assert re.search(SAYS.get(command.text, ""), done.output, re.MULTILINE), done.output
+    if command.text in LEAVES:
+        assert list(stranger.folder.glob(LEAVES[command.text]))
+    if command.text.endswith("--json"):
+        assert json.loads(done.output)
+
+
+@pytest.mark.parametrize("target", sorted({text for text in DRY if text in {command.text for command in WRITTEN}}))
+def test_a_target_that_is_not_made_here_is_there(target, stranger):
+    assert stranger.type(Command("", 0, f"{target} -n")).code == 0
+
+
+def test_what_is_not_typed_is_still_written_somewhere():
+    written = {command.text for command in WRITTEN}
+    assert [text for text in NOT_RUN if text not in written] == []
+    assert all((ROOT / page).is_file() for page in TRIED_ELSEWHERE)
+
+
+def test_what_is_expected_of_commands_is_of_commands_that_are_typed():
+    typed = {command.text for command in to_type()}
+    assert [text for text in (*LEAVES, *SAYS, *LAST, *NO_END) if text not in typed] == []
