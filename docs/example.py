@@ -18,7 +18,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "examples"
 PICTURE = re.compile(r"!\[((?:[^\]\\]|\\.)*)\]\(data:[^)]*\)")
 LINKS = re.compile(r"^\[Leaderboard\]\(\.\./.*\n\n", re.M)  # they lead to pages of the server
-
+RUNS = re.compile(r"\[([0-9a-f]{8})\]\(\.\./[^)]*\)")  # likewise
 
 QUOTES = re.compile(r"^## Worst mistakes.*?(?=^## )", re.M | re.S)
 
@@ -26,7 +26,7 @@ QUOTES = re.compile(r"^## Worst mistakes.*?(?=^## )", re.M | re.S)
 def page(report: str, made_by: str, rows: str = "ours") -> str:
     """The report's Markdown as a page that needs no server."""
     report = QUOTES.sub("", report) if rows == "theirs" else report
-    words = PICTURE.sub(r"*Picture: \1*", LINKS.sub("", report))
+    words = RUNS.sub(r"\1", PICTURE.sub(r"*Picture: \1*", LINKS.sub("", report)))
     return f"Made by {made_by}.\n\n{words.replace(chr(0x200B), '')}"
 
 

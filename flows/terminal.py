@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from flows.models import Tried
 
 WEAK = 3  # pairs said in a line
-_NEXT = {
-    ("distill", "show"): "every run in EXPERIMENTS",
-    ("prefect", "server start"): "then http://127.0.0.1:4200/v2/artifacts: the report",
-}
 
 
 def show_summary(summary: Summary) -> None:
@@ -67,8 +63,8 @@ def show_summary(summary: Summary) -> None:
     if summary.planned:
         console.print(_planned(summary))
     console.print(f"\nrun {summary.run_id}", highlight=False)
-    for command, meaning in _NEXT.items():
-        console.print(f"  {typed(command[0]) + ' ' + command[1]:<33}  {meaning}", highlight=False, soft_wrap=True)
+    for what, meaning in _next():
+        console.print(f"  {what:<33}  {meaning}", highlight=False, soft_wrap=True)
 
 
 def show_gate(bars: Sequence[Gate], summary: Summary) -> bool:
@@ -85,6 +81,17 @@ def plain(title: str, columns: list[tuple[str, str]]) -> Table:
     for name, side in columns:
         table.add_column(name, justify="right" if side == "right" else "left", no_wrap=side == "right")
     return table
+
+
+def _next() -> Iterator[tuple[str, str]]:
+    """Where to look: a command or an address, and what is there."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415  loaded by the flow, and slow without one
+
+    yield f"{typed('distill')} show", "every run in EXPERIMENTS"
+    if url := get_current_settings().api.url:
+        yield f"{url.removesuffix('/api')}/v2/artifacts", "the report"
+    else:
+        yield f"{typed('prefect')} server start", "then http://127.0.0.1:4200/v2/artifacts: the report"
 
 
 def _results(summary: Summary) -> Table:
