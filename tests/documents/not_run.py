@@ -16,7 +16,26 @@ NOT_RUN = {
     ".venv/bin/python benchmarks/scale.py --tickets 1000,10000,100000": "takes a quarter of an hour",
 }
 
-# `make -n` alone: what they do is what CI does, or they install or delete.
+# Typed by `make test-long` alone, since each is a whole run or several; here they are only understood, and another
+# command of the same kind is typed.
+LONG = (
+    ".venv/bin/distill ab configs/returns.yaml --sweep fine_tune.max_epochs=3,6",
+    ".venv/bin/prefect deployment run distill/returns --watch",
+    ".venv/bin/distill run configs/support_tickets.yaml --engine my_connection",
+    ".venv/bin/distill run configs/my_prompts.yaml",
+    ".venv/bin/distill ab configs/my_prompts.yaml --sweep fine_tune.max_epochs=2,6",
+    ".venv/bin/distill compare --experiment my_prompts",
+    ".venv/bin/distill run configs/support_tickets.yaml --set budget.max_credits=5",
+    ".venv/bin/distill run configs/support_tickets.yaml --set generate.per_call=5",
+    ".venv/bin/distill messages configs/inbox.yaml --alias support_router",
+    ".venv/bin/distill messages configs/inbox.yaml --inbox SUPPORT.PUBLIC.TICKETS",
+    ".venv/bin/prefect deployment run ab_test/ab_test -p 'sweep={\"fine_tune.max_epochs\": [2, 6]}'",
+    ".venv/bin/prefect deployment run compare/compare -p experiment=support_tickets",
+    ".venv/bin/distill ab configs/support_tickets.yaml --without judge",
+    ".venv/bin/distill refine RUN",
+)
+
+# Only looked up in the Makefile: what they do is what CI does, or they install or delete.
 DRY = {
     "make test": "CI itself",
     "make test-long": "takes minutes and repeats other tests",

@@ -1,14 +1,18 @@
 """Every command of the README and of docs/ is typed by a stranger in a fresh copy, in the order of the documents.
 
-Equal commands are typed once. Whatever is not in not_run.py is typed, so that no command can be left out unsaid.
+Equal commands are typed once; those that are whole runs more, by `make test-long` alone. Whatever is not in not_run.py is
+typed, so that no command can be left out unsaid.
 """
 
 import json
 import re
+import shlex
 
 import pytest
+import yaml
 
-from tests.documents.not_run import DRY, NOT_RUN, TRIED_ELSEWHERE
+from flows.__main__ import cli
+from tests.documents.not_run import DRY, LONG, NOT_RUN, TRIED_ELSEWHERE
 from tests.documents.reading import ROOT, Command, blocks, commands, pages
 from tests.documents.stranger import Stranger
 from tests.flows.test_endpoint import simulated
@@ -63,12 +67,10 @@ def ollama():
         yield server
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("command", to_type(), ids=lambda command: f"{command.place} {command.text[:80]}")
-def test_a_command_does_what_its_page_says(command, stranger, request):
+def does_what_its_page_says(command, stranger, server):
+    """Type it. Raises AssertionError with what it said."""
     changes, replace = {}, {}
     if command.page == OLLAMA:
-        server = request.getfixturevalue("ollama")
         replace = {"http://127.0.0.1:11434/v1": server.base_url, '"gguf"': '"simulated"'}  # a training takes minutes
         changes = {"DISTILL_HOME": ".cortex/ollama", "DISTILL_MODELS": "local.toml"}
     if "SUPPORT.PUBLIC.TICKETS" in command.text:
@@ -78,7 +80,7 @@ def test_a_command_does_what_its_page_says(command, stranger, request):
         assert re.search(r"http://127\.0\.0\.1:\d+|Worker .* started", stranger.serve(command))
         return
     done = stranger.type(command, **changes)
-    assert done.code == 0, done.output
+    assert done.code == 0, f"{command.place} {command.text}\n{done.output}"
     assert "Traceback" not in done.output
     assert re.search(SAYS.get(command.text, ""), done.output, re.MULTILINE), done.output
     if command.text in LEAVES:
@@ -87,9 +89,41 @@ def test_a_command_does_what_its_page_says(command, stranger, request):
         assert json.loads(done.output)
 
 
-@pytest.mark.parametrize("target", sorted({text for text in DRY if text in {command.text for command in WRITTEN}}))
-def test_a_target_that_is_not_made_here_is_there(target, stranger):
-    assert stranger.type(Command("", 0, f"{target} -n")).code == 0
+SHORT = [command for command in to_type() if command.text not in LONG]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", SHORT, ids=lambda command: f"{command.place} {command.text[:80]}")
+def test_a_command_does_what_its_page_says(command, stranger, ollama):
+    does_what_its_page_says(command, stranger, ollama)
+
+
+@pytest.mark.long
+def test_every_command_does_what_its_page_says(tmp_path, ollama):
+    came = Stranger(tmp_path / "stranger")
+    try:
+        for command in to_type():
+            does_what_its_page_says(command, came, ollama)
+    finally:
+        came.leave()
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_a_command_that_takes_long_is_understood(text):
+    """Its options are those of the command line, its deployment one of prefect.yaml or one that the page makes."""
+    name, *arguments = shlex.split(text)
+    if name.endswith("distill"):
+        command = cli.commands[arguments[0]]
+        command.make_context(arguments[0], arguments[1:])
+    else:
+        deployments = {one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+        assert arguments[2].partition("/")[2] in deployments | {"returns"}
+
+
+def test_targets_that_are_not_made_here_are_there():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    written = {command.text for command in WRITTEN} & DRY.keys()
+    assert [text for text in written if text.removeprefix("make ") not in targets] == []
 
 
 def test_what_is_not_typed_is_still_written_somewhere():
@@ -100,4 +134,4 @@ def test_what_is_not_typed_is_still_written_somewhere():
 
 def test_what_is_expected_of_commands_is_of_commands_that_are_typed():
     typed = {command.text for command in to_type()}
-    assert [text for text in (*LEAVES, *SAYS, *LAST, *NO_END) if text not in typed] == []
+    assert [text for text in (*LEAVES, *SAYS, *LAST, *NO_END, *LONG) if text not in typed] == []
