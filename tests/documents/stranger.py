@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,6 +111,17 @@ class Stranger:
             self.flow_run = ids[0]
         if "SlackWebhook" in text and (ids := FLOW_RUN_ID.findall(output)):
             self.block = ids[-1]
+
+    def wait_until_ended(self) -> None:
+        """Until the newest run of a deployment has ended: only then can it be retried."""
+        server = tomllib.loads((self.folder / "prefect.toml").read_text())["api"]["url"]
+        give_up = time.monotonic() + 120
+        while time.monotonic() < give_up:
+            with urllib.request.urlopen(f"{server}/flow_runs/{self.flow_run}", timeout=60) as reply:
+                if json.load(reply)["state_type"] in {"CANCELLED", "COMPLETED", "FAILED", "CRASHED"}:
+                    return
+            time.sleep(0.5)
+        raise AssertionError(f"run {self.flow_run} did not end")
 
     def serve(self, command: Command) -> str:
         """Start what does not end, wait until it is up, stop it; what it said."""

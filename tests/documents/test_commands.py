@@ -1,6 +1,6 @@
 """Every command of the README and of docs/ is typed by a stranger in a fresh copy, in the order of the documents.
 
-Equal commands are typed once; those that are whole runs more, by `make test-long` alone. Whatever is not in not_run.py is
+Equal commands are typed once; whole runs more by `make test-long` alone. Whatever is not in not_run.py is
 typed, so that no command can be left out unsaid.
 """
 
@@ -75,6 +75,8 @@ def does_what_its_page_says(command, stranger, server):
         changes = {"DISTILL_HOME": ".cortex/ollama", "DISTILL_MODELS": "local.toml"}
     if "SUPPORT.PUBLIC.TICKETS" in command.text:
         stranger.inbox()
+    if "flow-run retry" in command.text:
+        stranger.wait_until_ended()
     stranger.paste(ROOT / command.page, command.line, replace)
     if command.text in NO_END:
         assert re.search(r"http://127\.0\.0\.1:\d+|Worker .* started", stranger.serve(command))
