@@ -3,11 +3,9 @@
 `my_connection` is a connection, through Snowflake's own connector, to a second local engine.
 """
 
-import csv
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,10 +19,9 @@ import tomlkit
 import yaml
 
 from cortex_distill.local.service import client, door
+from tests.documents.fresh_copy import copy, downloaded, environment, shorten
 from tests.documents.reading import ROOT, Block, Command, blocks
 
-PARTS = ("app", "benchmarks", "configs", "cortex_distill", "flows", "tasks", "requirements")
-PARTS += ("Makefile", "README.md", "prefect.yaml", "pyproject.toml")
 SERVED = re.compile(r"http://127\.0\.0\.1:\d+|Worker '.*' started")  # what a program that does not end says once up
 RUN_ID = re.compile(r"^run ([0-9a-f-]{36})$", re.MULTILINE)
 FLOW_RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -50,11 +47,11 @@ class Stranger:
         self.block = ""  # the newest block of Prefect's
         self.pasted: set[tuple[str, int]] = set()
         self.warm: subprocess.Popen[str] | None = None
-        _copy(folder)
-        _shorten(folder)
-        self.environment = _environment(folder)
+        copy(folder)
+        shorten(folder)
+        self.environment = environment(folder)
         self._account()
-        _downloaded(folder)
+        downloaded(folder)
 
     def _account(self) -> None:
         parameters = client.find_or_start(self.folder / "account", "simulated").parameters()
@@ -73,7 +70,8 @@ class Stranger:
         """Run a command as it stands on its page, with names of runs filled in."""
         text = self.filled(text or command.text)
         done = self._warmly(text, changes) if PLAIN.fullmatch(text) else self._in_a_shell(text, seconds, changes)
-        self._learn(text, done.output)
+        if not changes:  # else it was typed to another engine
+            self._learn(text, done.output)
         return done
 
     def _in_a_shell(self, text: str, seconds: float, changes: dict[str, str]) -> Done:
@@ -172,61 +170,3 @@ def merged(old: dict, new: dict) -> dict:
     both = {**old, **new}
     inner = {key: merged(old[key], new[key]) for key in new if isinstance(old.get(key), dict) and new[key]}
     return both | {key: value for key, value in inner.items() if isinstance(new[key], dict)}
-
-
-def _copy(folder: Path) -> None:
-    unwanted = shutil.ignore_patterns("__pycache__", ".*_cache", "banking77.csv")
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=unwanted)
-        else:
-            shutil.copy2(source, folder / part)
-    python = folder / ".venv"
-    python.mkdir()
-    for name in ("bin", "lib"):
-        (python / name).symlink_to(Path(sys.prefix) / name)
-    shutil.copy2(Path(sys.prefix) / "pyvenv.cfg", python)
-    (python / ".installed").touch()  # so that make installs nothing
-
-
-def _shorten(folder: Path) -> None:
-    """Fewer tickets and rows, as every command is typed; what a stranger sees is the same, but for the figures."""
-    for file in (folder / "configs").glob("*.yaml"):
-        text = re.sub(
-            r"^  per_category: \d+", "  per_category: 6", file.read_text(encoding="utf-8"), flags=re.MULTILINE
-        )
-        file.write_text(re.sub(r"min_(\w+): 0\.\d", r"min_\1: 0.1", text), encoding="utf-8")
-    _every(folder / "configs" / "holdouts" / "support_tickets.csv", 5)
-    _every(folder / "configs" / "inboxes" / "telecom.csv", 2)
-
-
-def _every(file: Path, nth: int) -> None:
-    """Every nth row of a CSV file, so that each category stays."""
-    with file.open(encoding="utf-8", newline="") as there:
-        header, *rows = csv.reader(there)
-    with file.open("w", encoding="utf-8", newline="") as smaller:
-        csv.writer(smaller).writerows([header, *rows[::nth]])
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "DISTILL_", "SNOWFLAKE_"))}
-    return inherited | {
-        "PATH": f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(folder),
-        "DISTILL_MODELS": "simulated",
-        "SNOWFLAKE_HOME": str(folder / "snowflake"),
-        "PREFECT_HOME": str(folder / ".prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "COLUMNS": "160",
-    }
-
-
-def _downloaded(folder: Path) -> None:
-    """The file that a user has downloaded: some rows of each label that the experiment wants."""
-    config = yaml.safe_load((folder / "configs" / "banking77.yaml").read_text(encoding="utf-8"))
-    labels = [label for label, ours in (config["holdout"].get("labels") or {}).items() if ours]
-    with (folder / "train.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = [(f"question {n} about {label}", label) for label in labels or config["categories"] for n in range(3)]
-        csv.writer(file).writerows([("text", "category"), *rows])
