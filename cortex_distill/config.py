@@ -139,6 +139,7 @@ class ExperimentConfig(Strict):
         min_length=1,
         exclude_if=is_none,
         description="bars that `distill run --gate` checks, at least 1; none by default",
+        examples=[[{"who": "teacher", "prompt": "with_definitions", "min_accuracy": 0.8}]],
     )
     budget: Budget | None = Field(
         default=None,

@@ -93,11 +93,12 @@ def test_every_section_has_an_example(section):
 @pytest.mark.parametrize("section", [name for name, field in ExperimentConfig.model_fields.items() if field.examples])
 def test_an_example_that_no_config_has_would_be_taken(section):
     (given,) = ExperimentConfig.model_fields[section].examples
-    overrides = {f"{section}.{key}": value for key, value in given.items()}
+    is_list = isinstance(given, list)
+    overrides = {section: given} if is_list else {f"{section}.{key}": value for key, value in given.items()}
     loaded = getattr(load_experiment(ROOT / "configs" / "support_tickets.yaml", overrides).config, section)
-    assert {key: getattr(loaded, key) for key, value in given.items() if not isinstance(value, list)} == {
-        key: value for key, value in given.items() if not isinstance(value, list)
-    }
+    for one, wanted in zip(loaded, given, strict=True) if is_list else [(loaded, given)]:
+        kept = {key: value for key, value in wanted.items() if not isinstance(value, list)}
+        assert {key: getattr(one, key) for key in kept} == kept
 
 
 def test_a_long_text_of_an_example_is_cut_and_says_so():
