@@ -62,7 +62,7 @@ class Stranger:
 
     def inbox(self) -> None:
         """A table of messages on the local engine, as the page about them has it."""
-        with client.connect(self.folder / ".cortex", "simulated") as connection:
+        with client.connect(self.folder / ".cortex", "simulated", "DISTILL", "PUBLIC") as connection:
             for statement in ("CREATE DATABASE SUPPORT", TABLE):
                 connection.cursor().execute(statement)
 
