@@ -13,6 +13,11 @@ NOT_RUN = {
     ".venv/bin/prefect deployment run distill/support_tickets -p 'overrides={\"review.tickets\": 10}'": (
         "waits for a person; tests/flows/test_review_waits.py is that person"
     ),
+    "DISTILL_TEST_CONNECTION=my_connection make test-snowflake": "needs an account, and pays",
+    "DISTILL_HOME=/tmp/engine DISTILL_MODELS=simulated .venv/bin/distill engine start": "one folder for all who test",
+    "SNOWFLAKE_HOME=/tmp/engine DISTILL_TEST_CONNECTION=local DISTILL_TEST_FINETUNE=1 make test-snowflake": (
+        "takes minutes; tests/account has the same checks on a local engine"
+    ),
     ".venv/bin/python benchmarks/scale.py --tickets 1000,10000,100000": "takes a quarter of an hour",
 }
 

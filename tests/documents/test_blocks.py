@@ -13,7 +13,7 @@ from cortex_distill.config import ExperimentConfig
 from cortex_distill.load import load_experiment
 from cortex_distill.local.providers.routes import routes_of, spec_of
 from flows.__main__ import cli
-from tests.documents.reading import ROOT, SHELL, Block, blocks, pages
+from tests.documents.reading import ROOT, Block, blocks, commands, pages
 from tests.documents.stranger import merged
 
 # docs/reference is written from the code, with excerpts and usage lines, and has tests of its own.
@@ -95,11 +95,7 @@ def test_the_list_of_python_that_is_not_run_has_no_old_entry():
 def test_what_looks_like_a_command_stands_in_a_block_for_a_shell():
     """Else it would be typed by readers, and by no test."""
     lost = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:make \w|(?:\.venv/bin/)?(?:distill|prefect) \w)", re.MULTILINE)
-    hidden = [
-        f"{block.page}:{block.line}"
-        for block in ALL
-        if block.language not in SHELL and "$ " not in block.text and lost.search(block.text)
-    ]
+    hidden = [f"{block.page}:{block.line}" for block in ALL if not commands(block) and lost.search(block.text)]
     assert hidden == []
 
 
