@@ -2,13 +2,14 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+UV     ?= $(BIN)/uv
 CONFIG ?= configs/support_tickets.yaml
 
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train demo demo-fast up down app ablation test test-long test-snowflake check schema reference deployments lock clean
+.PHONY: help install install-train demo demo-fast up down app ablation test test-long test-snowflake check schema reference deployments lock upgrades clean
 
 help:  ## Show the targets
 	@echo "cortex-distill: make <target>"
@@ -69,11 +70,14 @@ reference: install  ## Write docs/reference/ and the keys in README.md from the 
 deployments: install  ## Bring prefect.yaml in step with configs/: a deployment per file, its hash as version
 	$(BIN)/python -m flows.deployments
 
-lock: install  ## Resolve the locks anew (versions and hashes, no addresses)
-	$(BIN)/uv pip compile pyproject.toml --group dev --group app --universal --python-version 3.11 --generate-hashes \
+lock: install  ## Resolve the locks anew (versions and hashes, no addresses); UPGRADE=--upgrade for the newest that is allowed
+	$(UV) pip compile pyproject.toml $(UPGRADE) --group dev --group app --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements/project.lock
-	$(BIN)/uv pip compile requirements/model.in --no-deps --generate-hashes \
+	$(UV) pip compile requirements/model.in --no-deps --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements/model.lock
+
+upgrades: install  ## Try the newest versions that are allowed, then each pin one step up, in environments of their own (an hour and more)
+	$(BIN)/python -m requirements.upgrades $(TESTS)
 
 clean:  ## Stop what runs and remove its files (.cortex); the virtual environment stays
 	-$(BIN)/distill down

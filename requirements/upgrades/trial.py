@@ -1,0 +1,86 @@
+"""One trial: a clone of the project with a virtual environment of its own, other versions, lint, types and tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from requirements.upgrades.verdict import Verdict, tests
+
+LINT = ("ruff check .", "ruff format --check .", "mypy")  # as in `make test`
+MINUTES = 40  # a trial that hangs is ended
+LEFT_OUT = ("PYTHONPATH", "VIRTUAL_ENV", "DISTILL_HOME", "DISTILL_MODELS")  # of whoever calls
+
+
+class Trial:
+    """Versions to try, in a folder that the caller removes."""
+
+    def __init__(self, root: Path, folder: Path, uv: str) -> None:
+        self.folder, self.uv, self.log = folder, uv, folder.with_suffix(".log")
+        self._run(["git", "clone", "--quiet", str(root), str(folder)], cwd=root)
+        self._run([uv, "venv", "--quiet", "--python", sys.executable, ".venv"])
+
+    @property
+    def lock(self) -> Path:
+        """The lock of this trial; at first the committed one."""
+        return self.folder / "requirements/project.lock"
+
+    def allow(self, text: str, instead: str) -> None:
+        """Write a requirement of pyproject.toml anew."""
+        project = self.folder / "pyproject.toml"
+        before = project.read_text(encoding="utf-8")
+        after = before.replace(f'"{text}"', f'"{instead}"')
+        if after == before:
+            raise ValueError(f"pyproject.toml has no requirement {text!r}")
+        project.write_text(after, encoding="utf-8")
+
+    def resolve(self, *options: str) -> str:
+        """Lock anew, as `make lock` does; what stands in the way, or "" for success."""
+        lock = ["make", "--silent", "-o", ".venv/.installed", "lock", f"UV={self.uv}", f"UPGRADE={' '.join(options)}"]
+        return self._run(lock, may_fail=True)
+
+    def install(self) -> str:
+        """Install what the lock says; what stands in the way, or ""."""
+        sync = [self.uv, "pip", "install", "--quiet", "--no-deps", "--python", ".venv"]
+        locks = ["-r", "requirements/project.lock", "-r", "requirements/model.lock"]
+        return self._run([*sync, *locks], may_fail=True) or self._run([*sync, "--editable", "."], may_fail=True)
+
+    def check(self, chosen: list[str], lint: bool = True) -> Verdict:
+        """Run lint and types, if wanted, and the chosen tests (none: all)."""
+        first = next((command for command in LINT if lint and self._python(command.split())), "")
+        report = self.folder / "junit.xml"
+        self._python(["pytest", "-q", "-n", "2", "--dist", "loadfile", f"--junitxml={report}", *chosen])
+        verdict = tests(report)
+        return verdict._replace(said=verdict.said or first and f"`{first}` fails")
+
+    def _python(self, arguments: list[str]) -> str:
+        return self._run([str(self.folder / ".venv/bin/python"), "-m", *arguments], may_fail=True)
+
+    def _run(self, command: list[str], cwd: Path | None = None, may_fail: bool = False) -> str:
+        """Run and keep what is printed; the last lines of a command that fails, "" of one that does not."""
+        environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+        with self.log.open("a+", encoding="utf-8") as log:
+            log.write(f"\n$ {' '.join(command)}\n")
+            log.flush()
+            begin = log.tell()
+            code = _within(command, cwd or self.folder, environment, log.fileno())
+            log.seek(begin)
+            said = log.read().strip()
+        if code and not may_fail:
+            raise RuntimeError(f"{' '.join(command[:3])} failed: {said[-500:]}")
+        return (said[-2000:] or f"exit code {code}") if code else ""
+
+
+def _within(command: list[str], cwd: Path, environment: dict[str, str], log: int) -> int:
+    """Exit code; what runs longer than MINUTES is ended with everything that it started."""
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        return process.wait(MINUTES * 60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        os.write(log, f"ended after {MINUTES} minutes\n".encode())
+        return 124
