@@ -1,4 +1,4 @@
-"""`make upgrades`: the newest versions that pyproject.toml allows, then each pin one step up, each in its own environment.
+"""`make upgrades`: the newest versions that pyproject.toml allows, then each pin one step up, in separate environments.
 
 The exit code is 1 if the allowed upgrade is red. Steps past a pin only inform.
 """

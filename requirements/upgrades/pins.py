@@ -1,4 +1,4 @@
-"""Which versions pyproject.toml holds back, read from that file and from what the pinned packages ask for themselves."""
+"""Which versions are held back: by pyproject.toml, and by what the packages that it pins ask for themselves."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _table(project: dict[str, object], name: str) -> dict[str, list[str]]:
 
 
 def inner_pins(own: Iterable[Pin], imported: set[str]) -> list[Pin]:
-    """What packages that are pinned exactly ask for in their turn, as far as the project imports it and does not pin it."""
+    """What packages that are pinned exactly ask for in their turn: of what the project imports and does not pin."""
     own = list(own)
     taken = {one.name for one in own}
     found: dict[str, Pin] = {}

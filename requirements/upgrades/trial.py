@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from requirements.upgrades.verdict import Verdict, tests
+from requirements.upgrades.verdict import Verdict, counted
 
 LINT = ("ruff check .", "ruff format --check .", "mypy")  # as in `make test`
 MINUTES = 40  # a trial that hangs is ended
@@ -53,8 +53,8 @@ class Trial:
         first = next((command for command in LINT if lint and self._python(command.split())), "")
         report = self.folder / "junit.xml"
         self._python(["pytest", "-q", "-n", "2", "--dist", "loadfile", f"--junitxml={report}", *chosen])
-        verdict = tests(report)
-        return verdict._replace(said=verdict.said or first and f"`{first}` fails")
+        verdict = counted(report)
+        return verdict._replace(said=verdict.said or (f"`{first}` fails" if first else ""))
 
     def _python(self, arguments: list[str]) -> str:
         return self._run([str(self.folder / ".venv/bin/python"), "-m", *arguments], may_fail=True)

@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
         return self.installs and self.passed > 0 and not self.failed and not self.said
 
 
-def tests(junit: Path) -> Verdict:
+def counted(junit: Path) -> Verdict:
     """Passed and failed tests; a run that wrote no file, or ran no test, is no success."""
     if not junit.exists():
         return Verdict(True, said="pytest wrote no report")
