@@ -18,7 +18,7 @@ ROLES = {
     "tuned student": ("#0072B2", "circle"),
     "teacher": ("#009E73", "diamond"),
 }
-INK, FAINT, LINE, PALE = "#24292f", "#5c6370", "#e3e5e8", "#f0f1f3"
+INK, FAINT, LINE = "#24292f", "#5c6370", "#e3e5e8"
 RIGHT, WRONG = "#0072B2", "#D55E00"
 PITCH, ROOM = 30, 120  # pixels for a row of the chart; for its axis and legend
 MOST_COLUMNS = 7  # of a matrix, before its names are slanted

@@ -56,6 +56,9 @@ MODELS: dict[str, Listed] = _read()
 # FINETUNE takes llama3.1-8b (docs: sql-reference/functions/finetune-create) and took the quickstart's llama3-8b,
 # which left that page with its legacy date.
 TUNABLE = ("llama3.1-8b", "llama3-8b")
+# Training or validation rows at one epoch; with more epochs so many times fewer (docs:
+# user-guide/snowflake-cortex/cortex-finetuning, "Number of rows limits").
+MOST_TRAINING_ROWS = {"llama3.1-8b": 150_000}
 # Where it trains (docs: user-guide/snowflake-cortex/cortex-finetuning), as CURRENT_REGION spells regions.
 TUNING_REGIONS = ("AWS_US_WEST_2", "AWS_US_EAST_1", "AWS_EU_CENTRAL_1", "AZURE_EASTUS2")
 # In some regions a model's context is shorter (docs: aisql-regional-availability, "Model restrictions").

@@ -22,14 +22,6 @@ Examples = Callable[[Experiment, str, int], list[dict[str, str]]]
 """The examples that a call of generate shows: experiment, category, number."""
 
 
-def wanted_tickets(config: ExperimentConfig) -> dict[str, int]:
-    """Category → tickets asked for, those of refine included."""
-    more = Counter[str]()
-    for pair in config.refine.pairs if config.refine else ():
-        more[pair.category] += pair.tickets
-    return {category: config.generate.per_category + more[category] for category in config.categories}
-
-
 def refine_calls(experiment: Experiment, examples: Examples) -> Iterator[tuple[str, str, int, str, str]]:
     """row_key, category, draw, attributes, prompt of every call; nothing without refine.
 

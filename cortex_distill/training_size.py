@@ -5,11 +5,7 @@ from math import floor
 
 from cortex_distill.config import ExperimentConfig
 from cortex_distill.findings import Finding
-from cortex_distill.model_catalogue import READ_ON
-
-# Training or validation rows at one epoch; with more epochs so many times fewer.
-# Source: docs: user-guide/snowflake-cortex/cortex-finetuning, "Number of rows limits".
-MOST_ROWS = {"llama3.1-8b": 150_000}
+from cortex_distill.model_catalogue import MOST_TRAINING_ROWS, READ_ON
 
 
 def size_findings(config: ExperimentConfig, examples: int, requests: int = 0) -> Iterator[Finding]:
@@ -17,7 +13,7 @@ def size_findings(config: ExperimentConfig, examples: int, requests: int = 0) ->
 
     As if all of them were kept.
     """
-    most = MOST_ROWS.get(config.models.student.lower())
+    most = MOST_TRAINING_ROWS.get(config.models.student.lower())
     if most is None:
         return
     epochs, rule = config.fine_tune.max_epochs, config.fine_tune.rows

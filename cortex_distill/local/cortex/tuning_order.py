@@ -19,8 +19,9 @@ from cortex_distill.local.cortex.names import Name, resolved
 from cortex_distill.local.cortex.replies import remote_error
 from cortex_distill.local.faults import Refused
 from cortex_distill.local.sql.dialect import parse
+from cortex_distill.model_catalogue import MOST_TRAINING_ROWS
 
-ROWS_AT_ONE_EPOCH = 150_000  # training or validation rows of llama3.1-8b; fewer the more epochs
+ROWS_AT_ONE_EPOCH = MOST_TRAINING_ROWS["llama3.1-8b"]  # older bases are on no page any more: the same is taken for them
 DEFAULT_EPOCHS = 3  # those that the page's table of limits calls the default
 _PLAIN = re.compile(r"[A-Za-z]\w*", re.ASCII)
 
