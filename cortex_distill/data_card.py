@@ -6,12 +6,11 @@ Written as README.md beside the files. It has no date but the run's, so that the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from cortex_distill.agreement import Agreement
 from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated
-from cortex_distill.comparison import Accuracy
+from cortex_distill.card_facts import CardFacts, Files
 from cortex_distill.differences import leaves
 from cortex_distill.export_formats import SPLITS
 from cortex_distill.markup import escaped, fenced, table
@@ -24,47 +23,6 @@ CSV_NOTE = (
     " that begins with it, and you have what was written. A cell without quotes is empty (NULL), a number, true or"
     " false. The file is UTF-8 without a byte order mark; say so where a spreadsheet asks."
 )
-
-
-class Served(NamedTuple):
-    """Who answered the calls behind the tickets."""
-
-    step: str
-    model: str
-    served_by: str
-    calls: int
-
-
-class CardFacts(NamedTuple):
-    """Everything that the card says."""
-
-    run_id: str
-    experiment: str
-    engine: str
-    ended_at: str  # the day
-    config_hash: str
-    git_commit: str
-    config: Mapping[str, Any]
-    served: Sequence[Served]
-    shares: Mapping[tuple[str, str], int]  # (category, split) → kept tickets
-    dropped: Sequence[tuple[str, int]]  # reason, tickets
-    voted: tuple[int, int]  # tickets with a vote, and with one that agrees
-    reviewed: Agreement | None
-    arms: Mapping[str, Sequence[Accuracy]]  # by evaluation set
-
-    @property
-    def is_synthetic(self) -> bool:
-        """Whether the teacher wrote the requests."""
-        return bool(self.config.get("source", "synthetic") == "synthetic")
-
-
-class Files(NamedTuple):
-    """What was written: name → rows; the columns; what was left out."""
-
-    format: str
-    rows: Mapping[str, int]
-    columns: Sequence[str]
-    left_out: str = ""
 
 
 def data_card(facts: CardFacts, files: Files) -> str:

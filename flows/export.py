@@ -21,7 +21,7 @@ from cortex_distill.session import open_session
 from flows.starting import ENGINE
 
 if TYPE_CHECKING:
-    from cortex_distill.data_card import Files
+    from cortex_distill.card_facts import Files
     from cortex_distill.session import Session
 
 FORMATS = ("jsonl", "parquet", "csv", "hf", "openai")
@@ -99,7 +99,7 @@ def _prepare(folder: Path, form: str) -> None:
 
 
 def _written(session: Session, run_id: str, form: str, folder: Path, *, dropped: bool) -> Files:
-    from cortex_distill.data_card import Files  # noqa: PLC0415
+    from cortex_distill.card_facts import Files  # noqa: PLC0415
     from tasks.export_rows import ticket_pages, training_pages  # noqa: PLC0415
 
     if form == "openai":

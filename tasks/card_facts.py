@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cortex_distill.agreement import Agreement
+from cortex_distill.card_facts import CardFacts, Served
 from cortex_distill.comparison import Accuracy
-from cortex_distill.data_card import CardFacts, Served
 from cortex_distill.metrics import Interval
 from cortex_distill.scores import ROLES, SETS
 from cortex_distill.session import execute
