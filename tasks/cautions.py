@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cortex_distill.answered import NOTHING_ELSE, is_local, is_simulated, not_cortex
 from cortex_distill.comparison import Side
-from cortex_distill.verdicts import Apart, Pair
+from cortex_distill.pair_tests import Apart, Pair
 from cortex_distill.weak_spots import used_up
 
 

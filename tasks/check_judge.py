@@ -52,7 +52,8 @@ class JudgeCheck(NamedTuple):
 @task(name="check the judge", **ON_CORTEX)
 def check_judge(run: Run) -> JudgeCheck | None:
     """Ask and count; None without a holdout, or if judge.check is 0. Safe to repeat."""
-    from cortex_distill.verdicts import Pair, verdicts  # noqa: PLC0415
+    from cortex_distill.pair_tests import Pair  # noqa: PLC0415
+    from cortex_distill.verdicts import verdicts  # noqa: PLC0415
 
     config = run.config.judge
     if run.config.holdout is None or not config.check:

@@ -22,10 +22,11 @@ from cortex_distill.comparison_page import markdown
 from cortex_distill.errors import StepError
 from cortex_distill.markup import escaped
 from cortex_distill.metrics import Interval
+from cortex_distill.pair_tests import Apart, Pair, likeness
 from cortex_distill.scores import ROLES, SETS
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
-from cortex_distill.verdicts import Apart, Pair, likeness, verdicts
+from cortex_distill.verdicts import verdicts
 from tasks.cautions import cautions
 from tasks.pairs import Answers, count_cells, count_pairs
 from tasks.step import ON_CORTEX, log

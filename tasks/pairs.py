@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from cortex_distill.bootstrap import Cells
+from cortex_distill.pair_tests import Apart, Group, Pair
 from cortex_distill.sql import Sql, join
-from cortex_distill.verdicts import Apart, Group, Pair
 
 Query = Callable[[Sql], Sequence[Any]]
 

@@ -17,10 +17,11 @@ from cortex_distill.funnel import Stage
 from cortex_distill.ledger import Asked
 from cortex_distill.markup import escaped
 from cortex_distill.message_summary import Duel, Judged, Kept, MessageSummary, Shown
+from cortex_distill.pair_tests import Pair
 from cortex_distill.report_messages import key, markdown
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
-from cortex_distill.verdicts import Pair, verdicts
+from cortex_distill.verdicts import verdicts
 from tasks.classify import Classified
 from tasks.inbox import Read, messages_of
 from tasks.messages import Written

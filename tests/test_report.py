@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from cortex_distill.ledger import Asked
 from cortex_distill.lost_replies import Lost
 from cortex_distill.markup import escaped
+from cortex_distill.pair_tests import Pair
 from cortex_distill.prompt_diff import differences, prompts_markdown
 from cortex_distill.quotas import BELOW, REPEATS, Quota, Quotas
 from cortex_distill.report import arms, key, markdown, results, verdicts
@@ -20,7 +21,6 @@ from cortex_distill.report_answers import mistakes
 from cortex_distill.report_tickets import spent
 from cortex_distill.scores import Score
 from cortex_distill.summary import Compared, Mistake, Sample, Spent, Stage, Summary
-from cortex_distill.verdicts import Pair
 from cortex_distill.verdicts import verdicts as weighed
 
 TURNING = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}

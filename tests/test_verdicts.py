@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
+from cortex_distill.pair_tests import Apart, Group, Pair, paired_interval, sign_flip_p
 from cortex_distill.power import paired_power, smallest_paired, smallest_unpaired
-from cortex_distill.verdicts import Apart, Group, Pair, paired_interval, sign_flip_p, verdicts
+from cortex_distill.verdicts import verdicts
 
 counts = st.integers(0, 60)
 

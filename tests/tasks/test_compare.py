@@ -9,11 +9,12 @@ import pytest
 from cortex_distill.answered import not_cortex
 from cortex_distill.comparison import changes, special_names
 from cortex_distill.errors import StepError
+from cortex_distill.pair_tests import Apart
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.tables import TABLES, create_sql
 from cortex_distill.upload import upload
-from cortex_distill.verdicts import Apart, verdicts
+from cortex_distill.verdicts import verdicts
 from tasks import compare
 from tasks.compare import compare_runs
 from tasks.pick import pick_runs
