@@ -11,7 +11,7 @@ from cortex_distill.config_refine import Refine, refine_faults
 from cortex_distill.config_rows import NONE_OF_THESE, Holdout, Labelling, Tickets
 from cortex_distill.config_tickets import NOTHING_WRITTEN, Deduplicate, Generate, Judge, Review, Vote
 from cortex_distill.field_checks import Fault, alike, faulty
-from cortex_distill.prompts import suggestion
+from cortex_distill.spelling import suggestion
 
 
 class Models(Strict):

@@ -14,7 +14,7 @@ from cortex_distill.field_checks import (
     fault_of_text,
     refusing,
 )
-from cortex_distill.prompts import RESERVED
+from cortex_distill.template_places import RESERVED
 
 
 class MappingOrList:

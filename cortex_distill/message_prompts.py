@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cortex_distill.config_messages import Messages
-from cortex_distill.prompts import Place, to_sql
+from cortex_distill.prompts import to_sql
 from cortex_distill.sql import Sql
+from cortex_distill.template_places import Place
 
 TEXT, EMAIL = "text message", "email"
 _FILE = frozenset({"categories", "channel", "words"})

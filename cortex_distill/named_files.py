@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cortex_distill.problem_list import Problems
-from cortex_distill.prompts import suggestion
 from cortex_distill.raw_data import get_in, labels_in
+from cortex_distill.spelling import suggestion
 
 
 class NamedFile(NamedTuple):

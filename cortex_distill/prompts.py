@@ -6,74 +6,17 @@ Templates are sandboxed Jinja. A row value can only be printed, so that its plac
 import re
 import secrets
 import traceback
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from jinja2 import TemplateSyntaxError, nodes
 
 from cortex_distill.errors import ConfigError
 from cortex_distill.markup import visible
 from cortex_distill.sandbox import FAILURES, SANDBOX
+from cortex_distill.spelling import suggestion
 from cortex_distill.sql import Sql, bind, call
-
-
-class Place(NamedTuple):
-    """Where a template stands: names known to the file, names known per row, names that it must use, and names that
-    it must not use, with the reason."""
-
-    file: frozenset[str] = frozenset()
-    row: frozenset[str] = frozenset()
-    must: frozenset[str] = frozenset()
-    never: frozenset[str] = frozenset()
-    why_never: str = ""
-
-
-_REQUEST, _CATEGORIES = frozenset({"request"}), frozenset({"categories"})
-_GENERATE = _CATEGORIES | {"category", "definition", "count", "examples", "written"}
-_TICKET = _REQUEST | {"category", "definition", "scenario"}
-_BLIND = "would tell the vote what the ticket is meant to be, and it is blind: list {{ categories }} instead"
-PLACES = {
-    "generate.prompt": Place(_GENERATE, must=frozenset({"category"})),
-    "refine.prompt": Place(
-        _GENERATE | {"unlike", "unlike_definition", "generate_prompt"}, must=frozenset({"category", "unlike"})
-    ),
-    "label.prompt": Place(_CATEGORIES | {"examples", "none_of_these"}, _REQUEST, _REQUEST),
-    "judge.prompt": Place(_CATEGORIES | {"criteria"}, _TICKET, _REQUEST),
-    "prompts": Place(_CATEGORIES | {"examples"}, _REQUEST, _REQUEST),
-    "fine_tune.prompt": Place(_CATEGORIES, _REQUEST, _REQUEST),
-    "vote.prompt": Place(_CATEGORIES, _REQUEST, _REQUEST | _CATEGORIES, _TICKET - _REQUEST, _BLIND),
-}
-_SYNTAX = "and else false if in is loop namespace none not or range recursive self true"
-RESERVED = frozenset(_SYNTAX.split()).union(*(place.file | place.row for place in PLACES.values()))
-
-
-def generate_place(vary: Collection[str], *, examples: bool, per_call: int, written: bool = False) -> Place:
-    """`generate.prompt` of one file: attributes, examples, tickets not to write again and a count above 1 have to reach
-    the teacher."""
-    base = PLACES["generate.prompt"]
-    wanted = {"examples": examples, "count": per_call > 1, "written": written}
-    must = base.must | frozenset(vary) | {name for name, is_set in wanted.items() if is_set}
-    return Place(base.file | frozenset(vary), base.row, must)
-
-
-def refine_place(vary: Collection[str]) -> Place:
-    """`refine.prompt` of one file: attributes, examples and count may reach the teacher through generate_prompt."""
-    base = PLACES["refine.prompt"]
-    return Place(base.file | frozenset(vary), base.row, base.must)
-
-
-def vote_place(*, abstain: bool) -> Place:
-    """`vote.prompt` of one file: where the vote may abstain, the model has to be told how."""
-    base = PLACES["vote.prompt"]
-    return base._replace(file=base.file | {"none_of_these"}, must=base.must | {"none_of_these"}) if abstain else base
-
-
-def suggestion(word: str, known: Collection[str]) -> str:
-    """`did you mean 'x'?`, or what is known where nothing is near (at most 20 names)."""
-    near = get_close_matches(word, sorted(known), n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known)[:20]) or 'none'}"
+from cortex_distill.template_places import Place
 
 
 class TemplateFailure(ConfigError):

@@ -7,18 +7,10 @@ from cortex_distill.config import ExperimentConfig
 from cortex_distill.config_rows import NONE_OF_THESE
 from cortex_distill.message_prompts import COMPARE_PLACE, MESSAGE_PLACE, most_words
 from cortex_distill.problem_list import At, Problems
-from cortex_distill.prompts import (
-    PLACES,
-    Place,
-    TemplateFailure,
-    generate_place,
-    problems,
-    refine_place,
-    render,
-    suggestion,
-    vote_place,
-)
+from cortex_distill.prompts import TemplateFailure, problems, render
 from cortex_distill.raw_data import get_in
+from cortex_distill.spelling import suggestion
+from cortex_distill.template_places import PLACES, Place, generate_place, refine_place, vote_place
 
 
 def _templates(data: dict[str, Any]) -> Iterator[tuple[At, Place]]:

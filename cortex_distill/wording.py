@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from cortex_distill.config import ExperimentConfig
 from cortex_distill.problem_list import At, Problems
-from cortex_distill.prompts import suggestion
 from cortex_distill.raw_data import is_secret
+from cortex_distill.spelling import suggestion
 
 _SAID = {
     "string_type": "should be text",

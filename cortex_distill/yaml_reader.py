@@ -12,7 +12,7 @@ import yaml
 
 from cortex_distill.errors import ConfigError
 from cortex_distill.problem_list import At, Problems
-from cortex_distill.prompts import suggestion
+from cortex_distill.spelling import suggestion
 from cortex_distill.wording import quote_hint, shown_value
 
 _LARGEST_FILE = 1_000_000  # bytes; an experiment is a page or two

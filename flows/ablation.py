@@ -7,7 +7,7 @@ from typing import Any
 
 from cortex_distill.config import ExperimentConfig
 from cortex_distill.errors import ConfigError
-from cortex_distill.prompts import suggestion
+from cortex_distill.spelling import suggestion
 
 Overrides = dict[str, Any]
 

@@ -14,9 +14,9 @@ from cortex_distill import config_rows
 from cortex_distill.errors import ConfigError
 from cortex_distill.findings import Finding, first_line
 from cortex_distill.metrics import figure, wilson_interval
-from cortex_distill.prompts import suggestion
 from cortex_distill.run import Run
 from cortex_distill.session import SqlError
+from cortex_distill.spelling import suggestion
 from cortex_distill.sql import identifier
 from tasks.prepare import label_of, read_rows
 

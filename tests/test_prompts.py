@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from cortex_distill.errors import ConfigError
-from cortex_distill.prompts import PLACES, Place, TemplateFailure, generate_place, problems, render, suggestion, to_sql
+from cortex_distill.prompts import TemplateFailure, problems, render, to_sql
+from cortex_distill.spelling import suggestion
 from cortex_distill.sql import Sql
+from cortex_distill.template_places import PLACES, Place, generate_place
 
 JUDGE, VARIANT = PLACES["judge.prompt"], PLACES["prompts"]
 PRINT_ONLY = "request differs per row, so it can only be printed: write {{ request }}"
