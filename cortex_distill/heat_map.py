@@ -30,7 +30,7 @@ def heat_map(cells: Cells, rows: Sequence[str], columns: Sequence[str], title: s
     """
     import altair as alt  # noqa: PLC0415  half a second, which only a report should pay
 
-    sizes = _sizes(len(rows), len(columns))
+    sizes = _sizes(len(columns))
     matrix = _matrix(cells, rows, columns, sizes)
     layers = [boxes(matrix), _numbers(matrix), _row_names(rows, sizes), _column_names(columns, sizes)]
     sized = alt.layer(*layers).properties(width=WIDTH, height=max(sizes.height * len(rows), 1))
@@ -62,7 +62,7 @@ class _Sizes(NamedTuple):
     top: int = 0
 
 
-def _sizes(rows: int, columns: int) -> _Sizes:
+def _sizes(columns: int) -> _Sizes:
     few = columns <= FEW
     left = NAMES if few else LONG_NAMES
     room = WIDTH - left

@@ -33,7 +33,7 @@ def trust_in_labels(run: Run, voted: Voted | None, reviewed: bool) -> Trust | No
     mixed = [Mixed(c, v, int(n), _of(c, counts), example) for c, v, n, example in rows if c != v]
     between = [labels_between(counts)] if counts else []
     told = (voted.text, _doubt(voted, between)) if voted else ("", "")
-    return Trust([*between, *_telling(pairs, names)], mixed, *told)
+    return Trust([*between, *_telling(pairs)], mixed, *told)
 
 
 def _doubt(voted: Voted, between: Sequence[Between]) -> str:
@@ -58,7 +58,7 @@ def _names(run: Run) -> dict[int, str]:
     return {TEACHER: "teacher", **named, len(judges): "vote", len(judges) + 1: "person"}
 
 
-def _telling(pairs: Sequence[Between], names: dict[int, str]) -> list[Between]:
+def _telling(pairs: Sequence[Between]) -> list[Between]:
     """Without teacher and vote, whose categories tell more, and without pairs of which one never says no."""
     return [one for one in pairs if (one.first == "teacher" and one.second != "vote") or one.kappa]
 

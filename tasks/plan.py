@@ -72,7 +72,7 @@ def plan_run(run: Run) -> Plan:
         run.config.name,
         run.engine,
         parts,
-        _training(run, known, shares, parts[-1], estimate),
+        _training(run, known, shares, parts[-1]),
         differences(run, shares),
         who,
         hasattr(run.session.connection, "is_local"),
@@ -149,7 +149,7 @@ def _arm(arms: list[evaluate.Arm], looks: list[Look], place: int) -> str:
     return arms[place - (len(looks) - 1 - len(arms))].variant
 
 
-def _training(run: Run, known: Known, shares: Shares, tuned: Part, estimate: Estimate) -> Training:
+def _training(run: Run, known: Known, shares: Shares, tuned: Part) -> Training:
     """Trained tokens: what a row reads and writes, by rows and epochs."""
     config = run.config.fine_tune
     learnt = (shares.train if config.rows != "examples" else 0) + (

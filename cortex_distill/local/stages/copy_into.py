@@ -59,7 +59,7 @@ def run(cursor: LocalCursor, session: LocalConnection, duck: duckdb.DuckDBPyConn
         )
     stage = copy.reference[1:].split("/")[0]
     options = format_of(session, copy.options.get("FILE_FORMAT"), stage)
-    target = _target(cursor, session, duck, copy)
+    target = _target(session, duck, copy)
     with _together(session, duck):
         history = LoadHistory(session, duck, target)
         every = copy.options.get("FORCE") is True
@@ -146,7 +146,7 @@ def _names(place: stages.Place, copy: Copy) -> list[str]:
     return [name for name in wanted if name in known]
 
 
-def _target(cursor: LocalCursor, session: LocalConnection, duck: duckdb.DuckDBPyConnection, copy: Copy) -> Target:
+def _target(session: LocalConnection, duck: duckdb.DuckDBPyConnection, copy: Copy) -> Target:
     """The table as DuckDB knows it; a temporary one under its hidden name."""
     table = exp.table_(copy.table[2], db=copy.table[1], catalog=copy.table[0], quoted=True)
     tree = exp.select("*").from_(table)
