@@ -25,7 +25,7 @@ from cortex_distill.verdicts import verdicts
 from tasks.classify import Classified
 from tasks.inbox import Read, messages_of
 from tasks.messages import Written
-from tasks.report import what_was_spent
+from tasks.report_rows import what_was_spent
 from tasks.step import ON_CORTEX, log
 from tasks.student import Student
 

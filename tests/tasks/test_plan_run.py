@@ -17,7 +17,7 @@ from tasks.plan import plan_run
 from tasks.planned import planned_against, write_plan
 from tasks.prepare import prepare_tables
 from tasks.quota import rounds
-from tasks.report import what_was_spent
+from tasks.report_rows import what_was_spent
 from tasks.split import split_tickets
 from tasks.statements import statements
 

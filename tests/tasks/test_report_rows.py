@@ -8,7 +8,7 @@ from cortex_distill.lost_replies import Lost, lost_answers, lost_answers_sql
 from cortex_distill.summary import Spent
 from cortex_distill.tables import create_sql
 from tasks.prepare import prepare_tables
-from tasks.report import what_was_spent, worst_mistakes
+from tasks.report_rows import what_was_spent, worst_mistakes
 
 
 @pytest.fixture
