@@ -1,7 +1,7 @@
 """The budget of a run: what it has spent, what its calls under way will cost, and where it stops.
 
-Only calls are counted. No source gives the price of a fine-tuning job (cortex-facts, section 10), so a budget does not
-hold that back. On the local engine stand-ins answer, which cost nothing: a budget there never stops a run.
+Only calls are counted. No page that could be read gives the price of a fine-tuning job (prices.yaml), so a budget does
+not hold that back. On the local engine stand-ins answer, which cost nothing: a budget there never stops a run.
 """
 
 from __future__ import annotations

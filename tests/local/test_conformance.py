@@ -165,7 +165,7 @@ def test_every_case_is_whole_and_has_a_name_of_its_own():
     for case in CASES:
         assert case.keys() <= KEYS, case["id"]
         assert len(case.keys() & EXPECTATIONS) == 1, case["id"]
-        assert re.match(r"docs: [\w/$.-]+|cortex-facts \d", case["source"]), case["id"]
+        assert re.match(r"docs: [\w/$.-]+|issue: [\w/-]+ \d+", case["source"]), case["id"]
         assert case.get("local", "refused") == "refused", case["id"]
 
 

@@ -63,7 +63,8 @@ def mapping(given: Given, name: str) -> dict[str, Any]:
 def constant(node: exp.Expr, name: str) -> Any:
     """The Python value of a constant argument; a type literal is a response format.
 
-    Raises Refused, as Snowflake does, if it is not constant. PARSE_JSON('…') is not. Source: cortex-facts.md 1.3.
+    Raises Refused, as Snowflake does, if it is not constant. PARSE_JSON('…') is not.
+    Source: snowflake-ml-python 2.6.0, snowflake/cortex/_classify_text.py, a comment.
     """
     if isinstance(node, exp.Struct):
         return {_key(pair): constant(pair.expression, name) for pair in node.expressions}

@@ -21,7 +21,11 @@ Translate = Callable[[exp.Expr, str, str], exp.Expr]
 
 _text = exp.Literal.string
 _AI_COMPLETE = ("model", "prompt", "model_parameters", "response_format", "show_details")
-_AI_COMPLETE_ORDER = (*_AI_COMPLETE, "provisioned_throughput_id", "return_error_details")  # cortex-facts.md 1.3
+_AI_COMPLETE_ORDER = (
+    *_AI_COMPLETE,
+    "provisioned_throughput_id",
+    "return_error_details",
+)  # as Snowflake's helper has it
 _EMBEDDING = re.compile(r"AI_EMBED|AI_SIMILARITY|EMBED_TEXT_\d+|VECTOR_\w+_SIMILARITY")
 _OTHER = re.compile(
     r"AI_\w+|CLASSIFY_TEXT|SENTIMENT|ENTITY_SENTIMENT|SUMMARIZE|TRANSLATE|EXTRACT_ANSWER|PARSE_DOCUMENT|TRY_COMPLETE"
@@ -57,7 +61,10 @@ def _is_cortex(dot: exp.Expr | None) -> bool:
 
 
 def _complete(node: exp.Expr, name: str, schema_name: str) -> exp.Expr:
-    """COMPLETE and TRY_COMPLETE. Options, even empty ones, ask for the details. Source: cortex-facts.md 1.1."""
+    """COMPLETE and TRY_COMPLETE. Options, even empty ones, ask for the details.
+
+    Source: docs: sql-reference/functions/complete-snowflake-cortex.
+    """
     model, prompt, *rest = positional(node, name, 2, 3)
     options = without_guard(mapping({"options": rest[0]}, "options")) if rest else None
     parameters = dict(options or {})

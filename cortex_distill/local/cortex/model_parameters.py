@@ -1,4 +1,7 @@
-"""The model parameters that Cortex takes, and their ranges. Source: cortex-facts.md 1.1 and 1.3."""
+"""The model parameters that Cortex takes, and their ranges.
+
+Sources: docs: sql-reference/functions/complete-snowflake-cortex, sql-reference/functions/ai_complete-single-string.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -39,7 +39,10 @@ def _message(item: Any) -> Mapping[str, str]:
 
 
 def _check_order(messages: Messages) -> None:
-    """One system message at most, and first; user and assistant take turns. Source: cortex-facts.md 1.1."""
+    """One system message at most, and first; user and assistant take turns.
+
+    Source: docs: sql-reference/functions/complete-snowflake-cortex.
+    """
     before: str | None = None
     for message in messages:
         role = message["role"]
@@ -51,8 +54,9 @@ def _check_order(messages: Messages) -> None:
 def text_of(content: Any) -> str:
     """A plain text, or a PROMPT object filled in. An argument's own braces are left alone.
 
-    Raises CallError for a placeholder without argument, Refused for a NUMBER argument (Snowflake's documents allow
-    it, its service does not. Source: cortex-facts.md 1.4).
+    Raises CallError for a placeholder without argument, and Refused for a NUMBER argument: docs:
+    sql-reference/functions/prompt allows it, but the service does not, as a note in Snowpark's own tests says
+    (tests/integ/test_dataframe_ai.py).
     """
     if not (isinstance(content, dict) and "template" in content):
         return plain(content)

@@ -1,4 +1,7 @@
-"""What a Cortex function returns for an answer, by function and options. Source: cortex-facts.md 1.1 to 1.3."""
+"""What a Cortex function returns for an answer, by function and options.
+
+Sources: docs: sql-reference/functions/complete-snowflake-cortex, try_complete-snowflake-cortex, ai_complete.
+"""
 
 import json
 import time

@@ -1,4 +1,7 @@
-"""The check that Cortex makes on `response_format` before it asks a model. Source: cortex-facts.md 1.5."""
+"""The check that Cortex makes on `response_format` before it asks a model.
+
+Source: docs: sql-reference/functions/ai_complete-structured-outputs.
+"""
 
 import json
 import re

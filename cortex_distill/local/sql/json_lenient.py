@@ -1,7 +1,7 @@
 """Snowflake's JSON parser: more forgiving than the standard, and stricter about duplicate keys.
 
-Source: cortex-facts.md 3.1 (PARSE_JSON, TRY_PARSE_JSON): a trailing or doubled comma, unquoted keys and
-capital TRUE, FALSE and NULL are accepted; a duplicate key is an error; blank text is NULL.
+A trailing or doubled comma, unquoted keys and capital TRUE, FALSE and NULL are accepted; a duplicate key is an
+error; blank text is NULL. Sources: docs: sql-reference/functions/parse_json, try_parse_json, flatten (unquoted keys).
 """
 
 import json

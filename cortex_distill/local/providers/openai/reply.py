@@ -72,7 +72,8 @@ def _count(usage: Any, name: str) -> int:
 
 
 def _check(text: str, schema: str, *, cut: bool) -> None:
-    """Raises CallError, in Cortex's words (cortex-facts.md 1.5), unless the text is JSON that follows the schema."""
+    """Raises CallError unless the text is JSON that follows the schema, in the words of Cortex (docs:
+    sql-reference/functions/ai_complete-structured-outputs)."""
     if cut:
         raise CallError(_NO_JSON + "unexpected end of JSON input")
     try:
