@@ -1,4 +1,4 @@
-"""Screenshots of the page in app/, in two widths: the pictures `app-*.png` of `docs/images/`.
+"""Screenshots of the page in app/: the pictures `app-*.png` of `docs/images/`; in a folder of yours, narrow ones, too.
 
     python docs/app_screenshots.py http://127.0.0.1:8501 [folder]
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from browser import Browser
 from png import shrink
 
-WIDTHS = {1440: 1150, 1024: 1200}  # width of the window → its height
+WIDTHS = {1440: 1150, 1024: 1200}  # width of the window → its height; docs/ shows the first
 TABS = {"Compare runs": "compare", "Confusion": "confusion", "Cost": "cost"}
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     """Take them all, and say what was written."""
     server, *rest = sys.argv[1:]
     folder = Path(rest[0] if rest else Path(__file__).parent / "images").resolve()
-    for width, height in WIDTHS.items():
+    for width, height in list(WIDTHS.items())[: None if rest else 1]:
         with Browser(width, height) as browser:
             all_pages(browser, server.rstrip("/"), folder, width)
 

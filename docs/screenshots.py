@@ -1,4 +1,4 @@
-"""Screenshots of leaderboard, report and comparison in both Prefect UIs: what `docs/images/` holds.
+"""Screenshots of leaderboard, report and comparison: the newer UI in `docs/images/`; in a folder of yours, every kind.
 
     python docs/screenshots.py http://127.0.0.1:4200 [folder]
 
@@ -45,6 +45,7 @@ class Shot(NamedTuple):
         return f"{self.artifact}-{self.ui}-{self.width}{'-dark' if self.scheme == 'dark' else ''}.png"
 
 
+SHOWN = ("v2", 1440, "light")  # what docs/ shows; the others are for looking at a change in every UI, width and scheme
 SHOTS = [
     Shot(artifact, ui, width, scheme)
     for artifact in KINDS
@@ -92,13 +93,13 @@ def take(server: str, artifact_id: str, shot: Shot, file: Path) -> None:
 
 
 def main() -> None:
-    """Take all of SHOTS that the server has artifacts for, and say what was written."""
+    """Take those of SHOTS that are wanted and that the server has artifacts for, and say what was written."""
     server, *rest = sys.argv[1:]
     folder = Path(rest[0] if rest else Path(__file__).parent / "images").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     ids = newest(server.rstrip("/"))
     for shot in SHOTS:
-        if shot.artifact in ids:
+        if shot.artifact in ids and (rest or shot[1:] == SHOWN):
             file = folder / shot.name
             take(server.rstrip("/"), ids[shot.artifact], shot, file)
             shrink(file)

@@ -1,4 +1,4 @@
-"""Step 3: tickets that repeat another ticket, exactly or nearly, are marked, so that nobody pays for judging them.
+"""Step 2a: tickets that repeat another ticket, exactly or nearly, are marked, so that nobody pays for judging them.
 
 Exactly: the same but for case, blanks and marks at the ends. Nearly: `deduplicate.drop` alike by word pairs (see
 cortex_distill/alike.py). Of tickets that repeat each other the first by round and id stays, whatever its category.

@@ -1,4 +1,4 @@
-"""Step 5: split the kept tickets into train, validation and, if wanted, test.
+"""Step 4: split the kept tickets into train, validation and, if wanted, test.
 
 Source: quickstart, "Prepare the Distillation Data"; there by an id's last digit, here the same share of each category.
 Tickets that resemble each other, and with `split.by: call` those of one call, fall into one share.
