@@ -44,6 +44,7 @@ TABLE = r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){2}$"
 
 
 def is_none(value: object) -> bool:
+    """For `exclude_if`: a section that is not set leaves hash and record as before there were such sections."""
     return value is None
 
 

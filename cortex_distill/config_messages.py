@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from cortex_distill.config_fields import TABLE, File, Label, Model, Name, Strict, Text, is_none
-from cortex_distill.field_checks import Fault, faulty
+from cortex_distill.field_checks import Fault, faulty, one_of
 
 Kind = Literal["email", "phone", "card", "iban", "link"]
 
@@ -20,9 +20,8 @@ class Inbox(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Inbox":
-        given = [source for source in (self.file, self.table) if source is not None]
-        if len(given) != 1:
-            raise faulty([((), f"should have exactly one of file and table, got {len(given)}; write one of them")])
+        if faults := one_of(self.file, self.table):
+            raise faulty(faults)
         return self
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from cortex_distill.config_fields import TABLE, File, Label, Strict, Text, is_none
-from cortex_distill.field_checks import Fault, faulty
+from cortex_distill.field_checks import Fault, faulty, one_of
 
 NONE_OF_THESE = "none of these"  # what a model says of a request that belongs to no category
 Column = Annotated[Text, Field(max_length=255)]
@@ -47,7 +47,7 @@ class Holdout(Strict):
     @model_validator(mode="after")
     def _one_source(self) -> "Holdout":
         names = self.columns or Columns()
-        faults = _one_of(self.file, self.table)
+        faults = one_of(self.file, self.table)
         if self.table is not None:
             faults += _plain({("columns", "request"): names.request, ("columns", "category"): names.category})
         if faults:
@@ -80,7 +80,7 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Source":
-        faults = _one_of(self.file, self.table)
+        faults = one_of(self.file, self.table)
         if self.table is not None:
             faults += _plain({("request",): self.request, ("id",): self.id})
         if faults:
@@ -108,12 +108,6 @@ class Labelling(Strict):
     prompt: Text = Field(
         description="template with {{ request }}; categories, examples and none_of_these (the words for it) if wanted"
     )
-
-
-def _one_of(file: str | None, table: str | None) -> list[Fault]:
-    given = [source for source in (file, table) if source is not None]
-    what = f"should have exactly one of file and table, got {len(given)}; write one of them"
-    return [((), what)] if len(given) != 1 else []
 
 
 def _plain(columns: dict[tuple[str, ...], str]) -> list[Fault]:

@@ -84,6 +84,13 @@ def alike(labels: Iterable[str]) -> dict[int, str]:
     return found
 
 
+def one_of(file: str | None, table: str | None) -> list[Fault]:
+    """A fault unless exactly one place is named where rows come from."""
+    given = [source for source in (file, table) if source is not None]
+    what = f"should have exactly one of file and table, got {len(given)}; write one of them"
+    return [((), what)] if len(given) != 1 else []
+
+
 def checked_categories(given: dict[str, str] | list[str]) -> dict[str, str]:
     """Label → definition, empty where only labels are given. Raises PydanticCustomError for labels alike or too few."""
     keys = list(given) if isinstance(given, dict) else range(len(given))

@@ -25,7 +25,6 @@ class Listed(NamedTuple):
     """After this day nobody may. Free text ("No sooner than …") is no date, and ends nothing."""
     context_window: int | None
     """Tokens; None where no page says."""
-    max_output: int | None
     source: str
 
     def status(self, day: date) -> str:
@@ -47,8 +46,8 @@ def _read() -> dict[str, Listed]:
 
 def _listed(line: dict[str, str]) -> Listed:
     legacy = date.fromisoformat(line["legacy_date"]) if line["legacy_date"] else None
-    context, output = (int(line[key]) if line[key] else None for key in ("context_window", "max_output"))
-    return Listed(line["stage"], legacy, line["eol_date"] or None, context, output, line["source"])
+    context = int(line["context_window"]) if line["context_window"] else None
+    return Listed(line["stage"], legacy, line["eol_date"] or None, context, line["source"])
 
 
 MODELS: dict[str, Listed] = _read()

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from requirements.upgrades.__main__ import SHORT
+from requirements.upgrades.__main__ import SHORT, main
 from requirements.upgrades.page import Step, page
 from requirements.upgrades.pins import all_pins, inner_pins, locked, moved, own_pins, pin
 from requirements.upgrades.steps import next_step
@@ -111,3 +112,13 @@ def test_the_page_says_what_was_tried_and_has_no_address():
 
 def test_the_tests_of_a_step_exist():
     assert [name for name in SHORT if not (ROOT / name).is_file()] == []
+
+
+def test_the_workflow_of_the_guide_runs_a_target_that_is_there_and_keeps_its_folder():
+    guide = (ROOT / "docs/upgrades.md").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])
+    steps = workflow["jobs"]["upgrades"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands == ["make upgrades"]
+    assert "\nupgrades: install" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert steps[-1]["with"]["path"].rstrip("/") == str(main.params[-1].default)

@@ -11,13 +11,13 @@ from duckdb.func import SPECIAL
 
 from cortex_distill.local.cortex import calls
 from cortex_distill.local.cortex.answering import Model
-from cortex_distill.local.cortex.names import Name, resolved
 from cortex_distill.local.cortex.show_models import DROP
 from cortex_distill.local.cortex.tuning_data import TuningData
 from cortex_distill.local.cortex.tuning_order import Order, error, order_of
 from cortex_distill.local.cortex.tuning_queue import TuningQueue
 from cortex_distill.local.cortex.tuning_store import Job, TuningStore, described, shown
 from cortex_distill.local.faults import Refused
+from cortex_distill.local.names import Name, resolved
 from cortex_distill.local.providers import Provider
 from cortex_distill.local.session.journal import Journal
 

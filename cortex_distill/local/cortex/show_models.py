@@ -14,8 +14,8 @@ import duckdb
 from sqlglot import exp
 
 from cortex_distill.local.cortex.catalogue import MODELS
-from cortex_distill.local.cortex.names import parts_of, resolved
 from cortex_distill.local.faults import unsupported
+from cortex_distill.local.names import parts_of, resolved
 
 if TYPE_CHECKING:
     from cortex_distill.local.session.connection import LocalConnection

@@ -15,9 +15,9 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from cortex_distill.local.cortex.catalogue import base_name, tunable
-from cortex_distill.local.cortex.names import Name, resolved
 from cortex_distill.local.cortex.replies import remote_error
 from cortex_distill.local.faults import Refused
+from cortex_distill.local.names import Name, resolved
 from cortex_distill.local.sql.dialect import parse
 from cortex_distill.model_catalogue import MOST_TRAINING_ROWS
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import duckdb
 
-from cortex_distill.local.cortex.names import Name
 from cortex_distill.local.cortex.tuning_order import Order
+from cortex_distill.local.names import Name
 from cortex_distill.local.providers import Advance
 
 Job = dict[str, Any]

@@ -5,20 +5,13 @@ in a schema of its own beside the real one, and names are rewritten.
 """
 
 from contextlib import suppress
-from typing import NamedTuple
 
 import duckdb
 from sqlglot import exp
 
+from cortex_distill.local.names import Name
+
 PREFIX = "_TEMP_"
-
-
-class Place(NamedTuple):
-    """Fully qualified, as Snowflake stores names."""
-
-    database: str
-    schema: str
-    name: str
 
 
 class TemporaryTables:
@@ -26,7 +19,7 @@ class TemporaryTables:
 
     def __init__(self, session: int) -> None:
         self._session = session
-        self._known: set[Place] = set()
+        self._known: set[Name] = set()
         self._schemas: set[tuple[str, str]] = set()
 
     def rewrite(
@@ -52,7 +45,7 @@ class TemporaryTables:
                 if isinstance(tree, exp.Drop):
                     self._known.discard(place)
 
-    def renamed(self, place: Place, name: str) -> None:
+    def renamed(self, place: Name, name: str) -> None:
         """The table that really is at `place` has another name now; of no concern if it is none of these."""
         for known in list(self._known):
             if known._replace(schema=self._hidden(known.schema)) == place:
@@ -85,7 +78,7 @@ class TemporaryTables:
         properties.set("expressions", kept)
         return _target(tree) if temporary else None
 
-    def _make_schema(self, duck: duckdb.DuckDBPyConnection, place: Place) -> None:
+    def _make_schema(self, duck: duckdb.DuckDBPyConnection, place: Name) -> None:
         hidden = (place.database, self._hidden(place.schema))
         if hidden not in self._schemas:
             duck.execute(f'CREATE SCHEMA IF NOT EXISTS "{hidden[0]}"."{hidden[1]}"')
@@ -99,10 +92,10 @@ def _target(tree: exp.Expr) -> exp.Table | None:
     return tree.this.find(exp.Table) if isinstance(tree.this, exp.Expr) else None
 
 
-def place_of(table: exp.Table, database: str | None, schema: str | None) -> Place:
+def place_of(table: exp.Table, database: str | None, schema: str | None) -> Name:
     """Where a table is: its name with the current database and schema where it has none."""
     parts = [_name(table.args.get(key)) for key in ("catalog", "db", "this")]
-    return Place(parts[0] or database or "", parts[1] or schema or "", parts[2])
+    return Name(parts[0] or database or "", parts[1] or schema or "", parts[2])
 
 
 def _name(node: exp.Expr | None) -> str:

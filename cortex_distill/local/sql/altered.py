@@ -7,8 +7,9 @@ import duckdb
 from sqlglot import exp
 
 from cortex_distill.local.faults import unsupported
+from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import LocalConnection
-from cortex_distill.local.session.temporary import Place, place_of
+from cortex_distill.local.session.temporary import place_of
 from cortex_distill.local.sql.noted import FS, comments_of, in_ext, literal, names, note, noted, stored
 
 _EXTENSIONS = ("_fs_columns_ext", "_fs_tables_ext")
@@ -76,7 +77,7 @@ def _renamed(tree: exp.Alter, key: list[str]) -> list[str]:
     return key
 
 
-def _move(old: Place, new: Place, duck: duckdb.DuckDBPyConnection) -> None:
+def _move(old: Name, new: Name, duck: duckdb.DuckDBPyConnection) -> None:
     for kept in _EXTENSIONS:
         duck.execute(f"DELETE FROM {FS}.{kept} WHERE {in_ext(new)}")  # of a table that had the name before
         duck.execute(f"UPDATE {FS}.{kept} SET ext_table_name = {literal(new.name)} WHERE {in_ext(old)}")
@@ -86,6 +87,6 @@ def _move(old: Place, new: Place, duck: duckdb.DuckDBPyConnection) -> None:
     duck.execute(moved, [new.name, *old[1:]])
 
 
-def _columns(place: Place, duck: duckdb.DuckDBPyConnection) -> list[str]:
+def _columns(place: Name, duck: duckdb.DuckDBPyConnection) -> list[str]:
     query = "SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
     return [str(name) for (name,) in duck.execute(query, list(place)).fetchall()]

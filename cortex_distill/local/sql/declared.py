@@ -10,8 +10,9 @@ import duckdb
 from sqlglot import exp
 
 from cortex_distill.local.faults import Refused, unsupported
+from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import LocalConnection
-from cortex_distill.local.session.temporary import Place, place_of
+from cortex_distill.local.session.temporary import place_of
 from cortex_distill.local.sql.noted import (
     FS,
     LONGEST,
@@ -101,7 +102,7 @@ def answer(tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConnec
     return None
 
 
-def _alter(tree: exp.Alter, duck: duckdb.DuckDBPyConnection, place: Place) -> str | None:
+def _alter(tree: exp.Alter, duck: duckdb.DuckDBPyConnection, place: Name) -> str | None:
     """Comments of columns; keys, which Snowflake does not enforce and DuckDB would."""
     actions = tree.args.get("actions") or []
     if any(action.find(*_KEYS) for action in actions if isinstance(action, exp.AddConstraint)):

@@ -4,9 +4,10 @@ import duckdb
 from sqlglot import exp
 
 from cortex_distill.local.cortex.show_models import drop_all_of
+from cortex_distill.local.names import Name
 from cortex_distill.local.scripting import procedures
 from cortex_distill.local.session.connection import LocalConnection
-from cortex_distill.local.session.temporary import Place, place_of
+from cortex_distill.local.session.temporary import place_of
 from cortex_distill.local.sql.noted import FS, literal
 
 
@@ -35,7 +36,7 @@ def forget_all_of(database: str, schema: str | None, session: LocalConnection, d
         duck.execute(f"DELETE FROM {FS}.{kept} WHERE {within}")
 
 
-def _forget_loads(place: Place, duck: duckdb.DuckDBPyConnection) -> None:
+def _forget_loads(place: Name, duck: duckdb.DuckDBPyConnection) -> None:
     duck.execute(f"DELETE FROM {_loads(place.database)} WHERE schema_name = ? AND table_name = ?", list(place[1:]))
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import duckdb
 from sqlglot import exp
 
-from cortex_distill.local.cortex.names import Name
 from cortex_distill.local.faults import Refused, unsupported
+from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import ROLE, LocalConnection
 from cortex_distill.local.stages.clauses import rows_query
 from cortex_distill.local.stages.wording import Wording

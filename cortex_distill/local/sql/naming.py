@@ -1,5 +1,7 @@
-"""Names that are settled before anything else looks at a statement: IDENTIFIER('…'), facts about the account, and
-INFORMATION_SCHEMA without what is the engine's own."""
+"""Names that are settled before anything else looks at a statement.
+
+IDENTIFIER('…'), facts about the account, and INFORMATION_SCHEMA without what is the engine's own.
+"""
 
 import duckdb
 from sqlglot import exp

@@ -12,8 +12,9 @@ from fakesnow import info_schema
 from sqlglot import exp
 
 from cortex_distill.local.faults import unsupported
+from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import LocalConnection
-from cortex_distill.local.session.temporary import Place, place_of
+from cortex_distill.local.session.temporary import place_of
 
 Notes = dict[str, Any]
 LONGEST = 16_777_216
@@ -26,7 +27,7 @@ def keep(notes: Notes | None, tree: exp.Expr, session: LocalConnection, duck: du
         note(notes or {}, place_of(target(tree), session.database, session.schema), duck)
 
 
-def note(notes: Notes, place: Place, duck: duckdb.DuckDBPyConnection) -> None:
+def note(notes: Notes, place: Name, duck: duckdb.DuckDBPyConnection) -> None:
     """Add to the notes of a table, if there is one, and to them what fakesnow keeps of it now."""
     before = noted(duck, place)
     if before is None:
@@ -37,7 +38,7 @@ def note(notes: Notes, place: Place, duck: duckdb.DuckDBPyConnection) -> None:
         comment(duck, f"TABLE {sql_of(place)}", json.dumps({**before, **notes, **_remembered(duck, place)}))
 
 
-def _remembered(duck: duckdb.DuckDBPyConnection, place: Place) -> Notes:
+def _remembered(duck: duckdb.DuckDBPyConnection, place: Name) -> Notes:
     """What fakesnow keeps, which is forgotten when the process ends."""
     query = f"SELECT ext_column_name, ext_character_maximum_length FROM {FS}._fs_columns_ext WHERE {in_ext(place)}"
     lengths = {name: length for name, length in duck.execute(query).fetchall() if length < LONGEST}
@@ -46,7 +47,7 @@ def _remembered(duck: duckdb.DuckDBPyConnection, place: Place) -> Notes:
     return {"lengths": lengths, "comment": said[0][0] if said else ""}
 
 
-def noted(duck: duckdb.DuckDBPyConnection, place: Place) -> Notes | None:
+def noted(duck: duckdb.DuckDBPyConnection, place: Name) -> Notes | None:
     """What was noted of a table; None if there is no such table."""
     query = "SELECT comment FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
     found = duck.execute(query, list(place)).fetchall()
@@ -77,7 +78,7 @@ def copied(tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConnec
     return {"primary_key": known.get("primary_key", []), "comments": _comments(duck, place)}
 
 
-def _comments(duck: duckdb.DuckDBPyConnection, place: Place) -> dict[str, str]:
+def _comments(duck: duckdb.DuckDBPyConnection, place: Name) -> dict[str, str]:
     query = "SELECT column_name, comment FROM duckdb_columns() WHERE comment IS NOT NULL"
     where = "database_name = ? AND schema_name = ? AND table_name = ?"
     return dict(duck.execute(f"{query} AND {where}", list(place)).fetchall())
@@ -103,11 +104,11 @@ def stated(duck: duckdb.DuckDBPyConnection) -> str:
     lines = ["SELECT '' AS in_database, '' AS in_schema, '' AS called, '{}' AS notes, 0 AS counted"]
     for *place, notes in duck.execute(tables).fetchall():
         cells = ", ".join(map(literal, [*place, notes or "{}"]))
-        lines.append(f"SELECT {cells}, (SELECT count(*) FROM {sql_of(Place(*place))})")
+        lines.append(f"SELECT {cells}, (SELECT count(*) FROM {sql_of(Name(*place))})")
     return " UNION ALL ".join(lines)
 
 
-def names(duck: duckdb.DuckDBPyConnection, place: Place) -> list[str]:
+def names(duck: duckdb.DuckDBPyConnection, place: Name) -> list[str]:
     """The tables and views of that name, as they are stored, whatever the case of their letters."""
     query = """SELECT table_name FROM (SELECT database_name, schema_name, table_name FROM duckdb_tables()
                UNION ALL SELECT database_name, schema_name, view_name FROM duckdb_views()) AS _
@@ -123,7 +124,7 @@ def comments_of(tree: exp.Expr) -> dict[str, str]:
     return {name: said.this.name for name, said in found.items() if said is not None}
 
 
-def in_ext(place: Place) -> str:
+def in_ext(place: Name) -> str:
     """The condition that picks a table's rows of what fakesnow keeps."""
     parts = zip(("catalog", "schema", "name"), place, strict=True)
     return " AND ".join(f"ext_table_{part} = {literal(text)}" for part, text in parts)
@@ -148,7 +149,7 @@ def stored(name: exp.Expr) -> str:
     return str(found.this) if found.quoted else str(found.this).upper()
 
 
-def sql_of(place: Place) -> str:
+def sql_of(place: Name) -> str:
     """A table's full name in DuckDB's SQL."""
     return ".".join(quoted(part) for part in place)
 

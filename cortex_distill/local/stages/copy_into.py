@@ -12,8 +12,8 @@ from fakesnow import statement_type
 from sqlglot import exp
 
 from cortex_distill.local.faults import Refused, unsupported
+from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import LocalConnection
-from cortex_distill.local.session.temporary import Place
 from cortex_distill.local.sql import noted
 from cortex_distill.local.sql.cursor import LocalCursor
 from cortex_distill.local.stages import stages
@@ -159,7 +159,7 @@ def _target(session: LocalConnection, duck: duckdb.DuckDBPyConnection, copy: Cop
     if not rows:
         message = f"SQL compilation error:\nTable '{'.'.join(copy.table)}' does not exist or not authorized."
         raise Refused(message, 2003, "42S02")
-    notes = noted.noted(duck, Place(place.catalog, place.db, place.name)) or {}
+    notes = noted.noted(duck, Name(place.catalog, place.db, place.name)) or {}
     lengths = notes.get("lengths", {})
     known = {name: Column(name, str(kind), bool(nullable), lengths.get(name)) for name, kind, nullable in rows}
     if unknown := [name for name in copy.columns if name not in known]:

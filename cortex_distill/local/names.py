@@ -1,4 +1,4 @@
-"""Names of models as Snowflake reads identifiers: upper case unless quoted, completed from the session."""
+"""Names of tables and models as Snowflake reads identifiers: upper case unless quoted, completed from the session."""
 
 import re
 from typing import NamedTuple
