@@ -11,7 +11,7 @@ from pathlib import Path
 from requirements.upgrades.verdict import Verdict, counted
 
 LINT = ("ruff check .", "ruff format --check .", "mypy")  # as in `make test`
-MINUTES = 40  # a trial that hangs is ended
+MINUTES = 60  # of one command; what hangs is ended
 LEFT_OUT = ("PYTHONPATH", "VIRTUAL_ENV", "DISTILL_HOME", "DISTILL_MODELS")  # of whoever calls
 
 
@@ -50,11 +50,12 @@ class Trial:
 
     def check(self, chosen: list[str], lint: bool = True) -> Verdict:
         """Run lint and types, if wanted, and the chosen tests (none: all)."""
-        first = next((command for command in LINT if lint and self._python(command.split())), "")
+        complain = [f"`{command}`" for command in LINT if lint and self._python(command.split())]
         report = self.folder / "junit.xml"
         self._python(["pytest", "-q", "-n", "2", "--dist", "loadfile", f"--junitxml={report}", *chosen])
         verdict = counted(report)
-        return verdict._replace(said=verdict.said or (f"`{first}` fails" if first else ""))
+        said = [verdict.said, f"{', '.join(complain)} failed" if complain else ""]
+        return verdict._replace(said="; ".join(filter(None, said)))
 
     def _python(self, arguments: list[str]) -> str:
         return self._run([str(self.folder / ".venv/bin/python"), "-m", *arguments], may_fail=True)
@@ -75,12 +76,14 @@ class Trial:
 
 
 def _within(command: list[str], cwd: Path, environment: dict[str, str], log: int) -> int:
-    """Exit code; what runs longer than MINUTES is ended with everything that it started."""
+    """Exit code; what runs longer than MINUTES, or is interrupted, is ended with everything of its process group."""
     process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         return process.wait(MINUTES * 60)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
         os.write(log, f"ended after {MINUTES} minutes\n".encode())
         return 124
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
