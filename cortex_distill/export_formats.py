@@ -43,7 +43,7 @@ def csv_cell(value: object) -> str:
     """One cell. NULL is empty, a text always stands in quotes, also an empty one.
 
     A text that begins like a formula gets one `'` in front, and so does one that begins with `'`. So a reader undoes it
-    by taking one `'` away from every text that begins with it (`unguarded`).
+    by taking one `'` away from every text that begins with it.
     """
     if value is None:
         return ""
@@ -54,11 +54,6 @@ def csv_cell(value: object) -> str:
     text = str(value)
     guarded = GUARD + text if text.startswith((*FORMULA, GUARD)) else text
     return '"' + guarded.replace('"', '""') + '"'
-
-
-def unguarded(text: str) -> str:
-    """The text of a cell as it was before `csv_cell`."""
-    return text[1:] if text.startswith(GUARD) else text
 
 
 def write_jsonl(path: Path, pages: Pages) -> int:

@@ -96,6 +96,13 @@ def test_only_one_file_of_the_page_knows_the_project():
     assert others == {"app.door"}
 
 
+def test_what_runs_imports_nothing_that_is_not_shipped():
+    tops = {name.split(".")[0] for room in ROOMS for path in (ROOT / room).rglob("*.py")
+            for name in named(ast.parse(path.read_text(encoding="utf-8")))}  # fmt: skip
+    assert {"flows", "tasks", "cortex_distill"} <= tops
+    assert tops & {"benchmarks", "tests", "requirements", "docs"} == set()
+
+
 def test_a_backward_import_would_be_seen():
     assert room_of("cortex_distill.session") == "session"
     assert room_of("cortex_distill.report") == "core"
