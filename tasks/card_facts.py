@@ -6,7 +6,7 @@ Out:  CardFacts
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_distill.agreement import Agreement
 from cortex_distill.card_facts import CardFacts, Served
@@ -25,30 +25,16 @@ KEYS = ("completion_key", "judge_key", "vote_key")  # of TICKETS: the calls behi
 
 def card_facts(session: Session, run: PickedRun) -> CardFacts:
     """Everything but the files. Older tables may lack columns, and the table of reviews."""
-
-    def rows(text: str, *binds: object) -> list[Any]:
-        return execute(session, Sql(text, binds))
-
     there = {
         (str(table), str(column).lower())
-        for table, column in rows(
-            "SELECT table_name, column_name FROM INFORMATION_SCHEMA.COLUMNS WHERE table_schema = CURRENT_SCHEMA()"
+        for table, column in execute(
+            session,
+            Sql("SELECT table_name, column_name FROM INFORMATION_SCHEMA.COLUMNS WHERE table_schema = CURRENT_SCHEMA()"),
         )
     }
-    shares = rows(
-        "SELECT category, COALESCE(split, ''), COUNT(*) FROM TICKETS WHERE run_id = ? AND kept GROUP BY 1, 2",
-        run.run_id,
-    )
-    dropped = rows(
-        """SELECT COALESCE(dropped_because, 'not kept'), COUNT(*) FROM TICKETS
-        WHERE run_id = ? AND NOT COALESCE(kept, FALSE) GROUP BY 1 ORDER BY 2 DESC, 1""",
-        run.run_id,
-    )
-    votes = "COUNT(vote), COUNT(vote = category OR NULL)" if ("TICKETS", "vote") in there else "0, 0"
-    voted, agreed = rows(f"SELECT {votes} FROM TICKETS WHERE run_id = ?", run.run_id)[0]
     keys = [key for key in KEYS if ("TICKETS", key) in there]
-    ended_at = rows("SELECT MAX(created_at) FROM EXPERIMENTS WHERE run_id = ?", run.run_id)[0][0]
-    arms = _arms(execute(session, arms_sql(run.run_id)))
+    ended_at = execute(session, Sql("SELECT MAX(created_at) FROM EXPERIMENTS WHERE run_id = ?", (run.run_id,)))[0][0]
+    served = execute(session, served_sql(run.run_id, keys))
     return CardFacts(
         run.run_id,
         run.experiment,
@@ -57,15 +43,34 @@ def card_facts(session: Session, run: PickedRun) -> CardFacts:
         run.config_hash,
         run.git_commit,
         run.config,
-        [
-            Served(step, model, by, int(calls))
-            for step, model, by, calls in execute(session, served_sql(run.run_id, keys))
-        ],
+        [Served(step, model, by, int(calls)) for step, model, by, calls in served],
+        *_ticket_counts(session, run.run_id, has_votes=("TICKETS", "vote") in there),
+        _reviewed(session, run.run_id) if ("REVIEWS", "human_kept") in there else None,
+        _arms(execute(session, arms_sql(run.run_id))),
+    )
+
+
+class _Tickets(NamedTuple):
+    shares: dict[tuple[str, str], int]  # (category, split) → kept tickets
+    dropped: list[tuple[str, int]]
+    voted: tuple[int, int]
+
+
+def _ticket_counts(session: Session, run_id: str, *, has_votes: bool) -> _Tickets:
+    def rows(text: str) -> list[Any]:
+        return execute(session, Sql(text, (run_id,)))
+
+    shares = rows("SELECT category, COALESCE(split, ''), COUNT(*) FROM TICKETS WHERE run_id = ? AND kept GROUP BY 1, 2")
+    dropped = rows(
+        """SELECT COALESCE(dropped_because, 'not kept'), COUNT(*) FROM TICKETS
+        WHERE run_id = ? AND NOT COALESCE(kept, FALSE) GROUP BY 1 ORDER BY 2 DESC, 1"""
+    )
+    votes = "COUNT(vote), COUNT(vote = category OR NULL)" if has_votes else "0, 0"
+    voted, agreed = rows(f"SELECT {votes} FROM TICKETS WHERE run_id = ?")[0]
+    return _Tickets(
         {(str(category), str(split)): int(count) for category, split, count in shares},
         [(str(reason), int(count)) for reason, count in dropped],
         (int(voted), int(agreed or 0)),
-        _reviewed(session, run.run_id) if ("REVIEWS", "human_kept") in there else None,
-        arms,
     )
 
 

@@ -38,48 +38,86 @@ class Longest(NamedTuple):
 
 def longest_prompts(run: Run, request: str) -> Iterator[Longest]:
     """Prompts no shorter than any that the file, holdout and source make; `request` is the longest that is known."""
+    yield from _of_the_teacher(run, request)
+    yield from _of_judges_and_vote(run, request)
+    yield from _of_variants(run, request)
+    yield from _of_messages(run, request)
+    config = run.config
+    tuning = render(config.fine_tune.prompt, {"categories": config.categories, "request": request})
+    yield Longest("fine_tune.prompt", config.models.student, tuning, config.evaluate.max_tokens)
+
+
+def _of_the_teacher(run: Run, request: str) -> Iterator[Longest]:
     config, experiment = run.config, run.experiment
-    values: dict[str, Any] = {"categories": config.categories, "criteria": list(config.judge.thresholds)}
-    attributes = {name: max(texts, key=len) for name, texts in config.generate.vary.items()}
-    shown = config.generate.examples
-    written = ["." * round(config.generate.not_again * CHARACTERS_PER_TOKEN)] if config.generate.not_again else []
-    generating, judging = [], []
-    shown_first: dict[str, list[dict[str, str]]] = {}  # the longest examples
-    for category, definition in config.categories.items():
-        own = {"category": category, "definition": definition}
-        known = sorted(experiment.examples.get(category, []), key=lambda one: -len(one["scenario"] + one["request"]))
-        examples = shown_first[category] = known[: shown.per_call] if shown else []
-        more = {**attributes, **own, "count": config.generate.per_call, "examples": examples}
-        more["written"] = written
-        generating.append(render(config.generate.prompt, {"categories": config.categories, **more}))
-        judging.append(render(config.judge.prompt, {**values, **own, "scenario": "", "request": request}))
-    longest = max(generating, key=len)
     if config.label is not None:
-        more = {"none_of_these": NONE_OF_THESE, "examples": in_turn(experiment.examples), "request": request}
+        examples = in_turn(experiment.examples)
+        more = {"none_of_these": NONE_OF_THESE, "examples": examples, "request": request}
         labelling = render(config.label.prompt, {"categories": config.categories, **more})
         yield Longest("label.prompt", config.models.teacher, labelling, config.label.max_tokens)
     else:
+        longest = max((_generating(run, category) for category in config.categories), key=len)
         yield Longest("generate.prompt", config.models.teacher, longest, config.generate.max_tokens)
     if config.refine is not None:
-        refining = longest_refine_prompt(experiment, lambda _, category, __: shown_first[category])
+        refining = longest_refine_prompt(experiment, lambda _, category, __: _longest_examples(run, category))
         yield Longest("refine.prompt", config.models.teacher, refining, config.generate.max_tokens)
+
+
+def _generating(run: Run, category: str) -> str:
+    """The longest prompt that asks for tickets of a category."""
+    config, generate = run.config, run.config.generate
+    return render(
+        generate.prompt,
+        {
+            "categories": config.categories,
+            **{name: max(texts, key=len) for name, texts in generate.vary.items()},
+            "category": category,
+            "definition": config.categories[category],
+            "count": generate.per_call,
+            "examples": _longest_examples(run, category),
+            "written": ["." * round(generate.not_again * CHARACTERS_PER_TOKEN)] if generate.not_again else [],
+        },
+    )
+
+
+def _longest_examples(run: Run, category: str) -> list[dict[str, str]]:
+    """As many as a call shows."""
+    shown = run.config.generate.examples
+    known = sorted(run.experiment.examples.get(category, []), key=lambda one: -len(one["scenario"] + one["request"]))
+    return known[: shown.per_call] if shown else []
+
+
+def _of_judges_and_vote(run: Run, request: str) -> Iterator[Longest]:
+    config = run.config
+    values: dict[str, Any] = {"categories": config.categories, "criteria": list(config.judge.thresholds)}
+    values |= {"scenario": "", "request": request}
+    judging = [
+        render(config.judge.prompt, {**values, "category": category, "definition": definition})
+        for category, definition in config.categories.items()
+    ]
     for model in config.judges:
         yield Longest("judge.prompt", model, max(judging, key=len), config.judge.max_tokens)
     if vote := config.vote:
         named = {"categories": config.categories, "none_of_these": NONE_OF_THESE, "request": request}
         yield Longest("vote.prompt", vote.model, render(vote.prompt, named), vote.max_tokens)
-    asked = {"categories": config.categories, "examples": in_turn(experiment.examples), "request": request}
+
+
+def _of_variants(run: Run, request: str) -> Iterator[Longest]:
+    config = run.config
+    asked = {"categories": config.categories, "examples": in_turn(run.experiment.examples), "request": request}
     for variant, template in config.prompts.items():
         for model in dict.fromkeys((config.models.teacher, config.models.student)):
             yield Longest(f"prompts.{variant}", model, render(template, asked), config.evaluate.max_tokens)
-    if config.messages is not None:
-        row = {**dict.fromkeys(COMPARE_PLACE.row, ""), "request": request, "categories": config.categories}
-        for channel, words in most_words(config.messages).items():
-            for variant, template in config.messages.prompts.items():
-                said = render(template, {**row, "channel": channel, "words": words})
-                yield Longest(f"messages.prompts.{variant}", config.messages.model, said, config.messages.max_tokens)
-    tuning = render(config.fine_tune.prompt, {"categories": config.categories, "request": request})
-    yield Longest("fine_tune.prompt", config.models.student, tuning, config.evaluate.max_tokens)
+
+
+def _of_messages(run: Run, request: str) -> Iterator[Longest]:
+    config, messages = run.config, run.config.messages
+    if messages is None:
+        return
+    row = {**dict.fromkeys(COMPARE_PLACE.row, ""), "request": request, "categories": config.categories}
+    for channel, words in most_words(messages).items():
+        for variant, template in messages.prompts.items():
+            said = render(template, {**row, "channel": channel, "words": words})
+            yield Longest(f"messages.prompts.{variant}", messages.model, said, messages.max_tokens)
 
 
 def context_findings(run: Run, request: str, region: str) -> Iterator[Finding]:
