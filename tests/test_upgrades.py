@@ -1,5 +1,7 @@
 """`make upgrades`, without a registry: which pins there are, what comes after them, what the page says."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from requirements.upgrades import trial
 from requirements.upgrades.__main__ import SHORT, main
 from requirements.upgrades.page import Step, page
-from requirements.upgrades.pins import all_pins, inner_pins, locked, moved, own_pins, pin
+from requirements.upgrades.pins import all_pins, at, inner_pins, locked, moved, own_pins, pin
 from requirements.upgrades.steps import next_step
 from requirements.upgrades.verdict import Verdict, counted
 
@@ -54,6 +57,37 @@ def test_what_may_move_freely_is_no_pin():
 )
 def test_one_step_past_a_pin(text, released, tried):
     assert next_step(pin(text), registry(*released)) == tried
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("snowflake-snowpark-python[pandas]==1.56.0", "snowflake-snowpark-python[pandas]==2.0"),
+        ("prefect>=3.8.8,<4", "prefect==2.0"),
+    ],
+)
+def test_a_pin_is_written_anew_with_its_extras(text, written):
+    assert at(text, "2.0") == written
+
+
+def test_what_runs_too_long_is_ended_with_all_that_it_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "MINUTES", 1 / 120)
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        code = trial._within(["bash", "-c", "sleep 60 & echo $!; wait"], tmp_path, dict(os.environ), file.fileno())
+    child, _, said = log.read_text().partition("\n")
+    assert code == 124
+    assert said.startswith("ended after")
+    until = time.monotonic() + 10
+    while alive(int(child)) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not alive(int(child))
+
+
+def alive(pid):
+    """Whether it still runs; one that waits for its parent's look does not."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_the_limits_inside_pinned_packages_are_found_where_the_project_imports_them():

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from requirements.upgrades.page import Step, page, without_addresses
-from requirements.upgrades.pins import Pin, all_pins, moved
+from requirements.upgrades.pins import Pin, all_pins, at, moved
 from requirements.upgrades.steps import asks, next_step
 from requirements.upgrades.trial import Trial
 from requirements.upgrades.verdict import Verdict
@@ -88,10 +88,7 @@ def _resolve_past(trial: Trial, pin: Pin, tried: str) -> str:
         overrule = trial.folder / "overrule.txt"
         overrule.write_text(f"{pin.name}=={tried}\n", encoding="utf-8")
         return trial.resolve("--override", overrule.name)
-    head = pin.text.partition(";")[0]
-    for sign in "<>=!~":
-        head = head.partition(sign)[0]
-    trial.allow(pin.text, f"{head.strip()}=={tried}")
+    trial.allow(pin.text, at(pin.text, tried))
     return trial.resolve()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -42,6 +43,13 @@ def pin(text: str, by: str = "") -> Pin | None:
         if specifier.operator == "~=":
             return Pin(canonicalize_name(requirement.name), text, _after_series(version), False, by)
     return None
+
+
+def at(text: str, version: str) -> str:
+    """A requirement with another version: the same package, the same extras."""
+    requirement = Requirement(text)
+    requirement.specifier = SpecifierSet(f"=={version}")
+    return str(requirement)
 
 
 def _after_series(version: str) -> Version:
