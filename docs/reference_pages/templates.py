@@ -1,7 +1,7 @@
 """Which names each prompt template of an experiment file knows, and what they hold."""
 
 from cortex_distill.message_prompts import COMPARE_PLACE, MESSAGE_PLACE
-from cortex_distill.prompts import PLACES, Place
+from cortex_distill.template_places import PLACES, Place
 from docs.reference_pages.markdown import code, prose, table
 
 ALL: dict[str, Place] = {**PLACES, "messages.prompts": MESSAGE_PLACE, "messages.compare.prompt": COMPARE_PLACE}
