@@ -55,14 +55,14 @@ def main(tests: tuple[str, ...], only: tuple[str, ...], step_tests: str, skip_al
 
 
 def _allowed(trial: Trial, to: Path, tests: list[str], skip: bool) -> tuple[list[tuple[str, str, str]], Verdict]:
-    """What is newer than in the lock, and whether it works; the new lock is left in `to`."""
+    """What would change in the lock, and whether it works; the new lock is left in `to`."""
     before = trial.lock.read_text(encoding="utf-8")
     if problem := trial.resolve("--upgrade"):
         return [], Verdict(False, said=problem)
     after = trial.lock.read_text(encoding="utf-8")
     (to / "project.lock").write_text(without_addresses(after), encoding="utf-8")
     newer = moved(before, after)
-    click.echo(f"{len(newer)} packages of the lock have newer versions that are allowed", err=True)
+    click.echo(f"{len(newer)} packages of the lock would change", err=True)
     if skip:
         return newer, Verdict(True, said="not tested (--skip-allowed)")
     return newer, _installed(trial, tests, lint=True)

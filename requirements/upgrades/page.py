@@ -24,11 +24,11 @@ class Step(NamedTuple):
 def page(moved: list[tuple[str, str, str]], allowed: Verdict, steps: list[Step], made: str) -> str:
     """The whole page."""
     words = "green" if allowed.green else "RED"
-    newer = table(("package", "in the lock", "newest allowed"), moved) if moved else "The lock is the newest.\n"
+    newer = table(("package", "in the lock", "newest allowed"), moved) if moved else "Nothing.\n"
     row = ("all that may move", "the lock", "newest allowed", *_verdict(allowed))
     rows = [row, *map(_step, steps)]
     return without_addresses(
-        f"# Upgrades\n\n{made}\n\nThe allowed upgrade is {words}.\n\n## Newer than in the lock\n\n{newer}\n"
+        f"# Upgrades\n\n{made}\n\nThe allowed upgrade is {words}.\n\n## What would change in the lock\n\n{newer}\n"
         f"## Tried\n\n{table(COLUMNS, rows)}"
     )
 
