@@ -43,15 +43,25 @@ def main(tests: tuple[str, ...], only: tuple[str, ...], step_tests: str, skip_al
     with tempfile.TemporaryDirectory(prefix="upgrades-") as temporary:
         folder = Path(temporary)
         newer, allowed = _allowed(Trial(ROOT, folder / "allowed", uv), to, list(tests), skip_allowed)
-        pins = [pin for pin in all_pins(ROOT) if not only or pin.name in only]
-        steps = [_step(pin, folder, uv, step_tests.split()) for pin in pins]
-        for log in folder.glob("*.log"):
-            (to / log.name).write_text(without_addresses(log.read_text(encoding="utf-8")), encoding="utf-8")
+        steps: list[Step] = []
+        text = _written(to, newer, allowed, steps)
+        for pin in all_pins(ROOT):
+            if not only or pin.name in only:
+                steps.append(_step(pin, folder, uv, step_tests.split(), to))
+                text = _written(to, newer, allowed, steps)  # after each, as the next may be interrupted
+    click.echo(text)
+    sys.exit(0 if allowed.green or skip_allowed else 1)
+
+
+def _written(to: Path, newer: list[tuple[str, str, str]], allowed: Verdict, steps: list[Step]) -> str:
     made = f"Made by `make upgrades` on {datetime.now(UTC):%Y-%m-%d} with Python {sys.version.split()[0]}."
     text = page(newer, allowed, steps, made)
     (to / "upgrades.md").write_text(text, encoding="utf-8")
-    click.echo(text)
-    sys.exit(0 if allowed.green or skip_allowed else 1)
+    return text
+
+
+def _keep_log(trial: Trial, to: Path) -> None:
+    (to / trial.log.name).write_text(without_addresses(trial.log.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _allowed(trial: Trial, to: Path, tests: list[str], skip: bool) -> tuple[list[tuple[str, str, str]], Verdict]:
@@ -65,10 +75,13 @@ def _allowed(trial: Trial, to: Path, tests: list[str], skip: bool) -> tuple[list
     click.echo(f"{len(newer)} packages of the lock would change", err=True)
     if skip:
         return newer, Verdict(True, said="not tested (--skip-allowed)")
-    return newer, _installed(trial, tests, lint=True)
+    try:
+        return newer, _installed(trial, tests, lint=True)
+    finally:
+        _keep_log(trial, to)
 
 
-def _step(pin: Pin, folder: Path, uv: str, tests: list[str]) -> Step:
+def _step(pin: Pin, folder: Path, uv: str, tests: list[str], to: Path) -> Step:
     """One package one version past its pin, all others as in the lock as far as they can stay."""
     tried = next_step(pin, asks(uv))
     if tried is None:
@@ -79,6 +92,7 @@ def _step(pin: Pin, folder: Path, uv: str, tests: list[str]) -> Step:
         problem = _resolve_past(trial, pin, tried)
         return Step(pin, tried, Verdict(False, said=problem) if problem else _installed(trial, tests, lint=False))
     finally:
+        _keep_log(trial, to)
         shutil.rmtree(trial.folder, ignore_errors=True)
 
 

@@ -12,7 +12,9 @@ from requirements.upgrades.verdict import Verdict, counted
 
 LINT = ("ruff check .", "ruff format --check .", "mypy")  # as in `make test`
 MINUTES = 60  # of one command; what hangs is ended
-LEFT_OUT = ("PYTHONPATH", "VIRTUAL_ENV", "DISTILL_HOME", "DISTILL_MODELS")  # of whoever calls
+LEFT_OUT = (  # of whoever calls
+    "PYTHONPATH", "VIRTUAL_ENV", "DISTILL_HOME", "DISTILL_MODELS", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES",
+)  # fmt: skip
 
 
 class Trial:
@@ -52,9 +54,10 @@ class Trial:
         """Run lint and types, if wanted, and the chosen tests (none: all)."""
         complain = [f"`{command}`" for command in LINT if lint and self._python(command.split())]
         report = self.folder / "junit.xml"
-        self._python(["pytest", "-q", "-n", "2", "--dist", "loadfile", f"--junitxml={report}", *chosen])
+        ended = self._python(["pytest", "-q", "-n", "2", "--dist", "loadfile", f"--junitxml={report}", *chosen])
         verdict = counted(report)
-        said = [verdict.said, f"{', '.join(complain)} failed" if complain else ""]
+        broken = f"pytest failed: {ended[-200:]}" if ended and not verdict.failed else ""
+        said = [verdict.said, broken, f"{', '.join(complain)} failed" if complain else ""]
         return verdict._replace(said="; ".join(filter(None, said)))
 
     def _python(self, arguments: list[str]) -> str:
