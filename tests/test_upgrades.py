@@ -117,6 +117,8 @@ JUNIT = """<testsuites><testsuite>
 def test_the_first_failing_test_is_named(tmp_path):
     (tmp_path / "junit.xml").write_text(JUNIT)
     assert counted(tmp_path / "junit.xml") == Verdict(True, 1, 2, "tests/test_a::test_two")
+    (tmp_path / "junit.xml").write_text(JUNIT.replace("<failure", "<skipped").replace("</failure", "</skipped"))
+    assert counted(tmp_path / "junit.xml") == Verdict(True, 1, 1, "tests.test_b")
 
 
 @pytest.mark.parametrize("written", [None, "<testsuites><testsuite/></testsuites>"])
@@ -142,6 +144,12 @@ def test_the_page_says_what_was_tried_and_has_no_address():
     assert "| last | last==3 | nothing newer |  |  |  |  |" in text
     assert "| inner (asked for by outer) | inner~=1.0 | 2.0 | yes | 9 | 1 | tests/test_a::test_two |" in text
     assert "://" not in text
+
+
+def test_a_page_of_steps_alone_claims_nothing_about_the_upgrade():
+    text = page([], None, [Step(pin("fine==1"), "1.1", Verdict(True, 10, 0))], "Made today.")
+    assert "The allowed upgrade was not tested." in text
+    assert "all that may move" not in text
 
 
 def test_the_tests_of_a_step_exist():

@@ -21,14 +21,14 @@ class Step(NamedTuple):
     verdict: Verdict | None
 
 
-def page(moved: list[tuple[str, str, str]], allowed: Verdict, steps: list[Step], made: str) -> str:
-    """The whole page."""
-    words = "green" if allowed.green else "RED"
+def page(moved: list[tuple[str, str, str]], allowed: Verdict | None, steps: list[Step], made: str) -> str:
+    """The whole page; `allowed` is None if only steps past pins were wanted."""
+    words = "was not tested" if allowed is None else "is green" if allowed.green else "is RED"
     newer = table(("package", "in the lock", "newest allowed"), moved) if moved else "Nothing.\n"
-    row = ("all that may move", "the lock", "newest allowed", *_verdict(allowed))
-    rows = [row, *map(_step, steps)]
+    rows = [("all that may move", "the lock", "newest allowed", *_verdict(allowed))] if allowed else []
+    rows += map(_step, steps)
     return without_addresses(
-        f"# Upgrades\n\n{made}\n\nThe allowed upgrade is {words}.\n\n## What would change in the lock\n\n{newer}\n"
+        f"# Upgrades\n\n{made}\n\nThe allowed upgrade {words}.\n\n## What would change in the lock\n\n{newer}\n"
         f"## Tried\n\n{table(COLUMNS, rows)}"
     )
 

@@ -28,7 +28,8 @@ def counted(junit: Path) -> Verdict:
     passed, failures = 0, []
     for case in ET.parse(junit).iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
-            failures.append(f"{case.get('classname', '').replace('.', '/')}::{case.get('name')}".removeprefix("/"))
+            file = case.get("classname", "").replace(".", "/")  # "" where a file could not be collected
+            failures.append("::".join(filter(None, [file, case.get("name", "")])))
         elif case.find("skipped") is None:
             passed += 1
     said = failures[0] if failures else "" if passed else "no test ran"
