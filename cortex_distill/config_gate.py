@@ -7,7 +7,7 @@ from pydantic import Field
 
 from cortex_distill.config_fields import Name, Strict
 from cortex_distill.field_checks import Fault
-from cortex_distill.prompts import suggestion
+from cortex_distill.spelling import suggestion
 
 EvaluationSet = Literal["holdout", "test", "validation"]
 Role = Literal["teacher", "base student", "tuned student"]
