@@ -81,6 +81,8 @@ def _experiment(workload: str, rows: int, stricter: bool) -> dict[str, Any]:
 
 def main(workload: str) -> None:
     """The steps that make the calls of a workload, one after the other."""
+    import prefect  # noqa: F401  as in a flow: else the first progress report loads it, amid the calls
+
     from cortex_distill.load import load_experiment
     from cortex_distill.run import Run
     from cortex_distill.session import open_session
