@@ -67,21 +67,31 @@ def run(
             command, cwd=folder, env=dict(environment), stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
         )
     watch = _Watch(others)
-    code = None
-    while code is None:
-        time.sleep(_LOOK)
-        watch.look()
-        code, cpu = _ended(process.pid)
-        if code is None and (stop() or time.monotonic() - clock > patience):
-            too_long = not stop()
-            watch.kill(signal.SIGKILL)
-            _, status, used = os.wait4(process.pid, 0)
-            code, cpu = TOO_LONG if too_long else os.waitstatus_to_exitcode(status), _cpu(used)
+    try:
+        code, cpu = _followed(process.pid, watch, stop, clock + patience)
+    except BaseException:
+        watch.let_go(signal.SIGKILL)
+        raise
     process.returncode = code  # subprocess need not wait for it again
     wall = time.monotonic() - clock
     behind = watch.let_go()
     text = log.read_text("utf-8", "replace")[-3000:]
     return Spent(code, wall, cpu, behind, watch.peak / _MIB, watch.processes, text, started)
+
+
+def _followed(pid: int, watch: _Watch, stop: Callable[[], bool], give_up: float) -> tuple[int, float]:
+    """Its exit status and seconds of CPU, once it has ended or been killed with all that it started."""
+    while True:
+        time.sleep(_LOOK)
+        watch.look()
+        code, cpu = _ended(pid)
+        if code is not None:
+            return code, cpu
+        stopped = stop()
+        if stopped or time.monotonic() > give_up:
+            watch.kill(signal.SIGKILL)
+            _, status, used = os.wait4(pid, 0)
+            return os.waitstatus_to_exitcode(status) if stopped else TOO_LONG, _cpu(used)
 
 
 class _Watch:
@@ -103,16 +113,14 @@ class _Watch:
         for pid in self._below():
             _send(pid, number)
 
-    def let_go(self) -> float:
+    def let_go(self, number: int = signal.SIGTERM) -> float:
         """End what is still there; its seconds of CPU."""
         cpu, give_up = 0.0, time.monotonic() + 10
-        self.kill(signal.SIGTERM)
+        self.kill(number)
         while left := [pid for pid in _children()[os.getpid()] if pid not in self._others]:
             if time.monotonic() > give_up:
                 self.kill(signal.SIGKILL)
-            for pid in left:
-                code, used = _ended(pid)
-                cpu += used if code is not None else 0.0
+            cpu += sum(_ended(pid)[1] for pid in left)
             time.sleep(_LOOK)
         return cpu
 

@@ -40,7 +40,7 @@ class Result(NamedTuple):
 
 def publish(result: Result, page: Path | None, load: float) -> None:
     """Print it, and write it into the page if there is one."""
-    table = Table(*_columns(result), title=f"{result.title}; load {load:.1f} before", box=None)
+    table = Table(*result.columns, title=f"{result.title}; load {load:.1f} before", box=None)
     for row in result.rows:
         table.add_row(*row)
     Console(width=max(Console().width, 200)).print(table)
@@ -49,10 +49,6 @@ def publish(result: Result, page: Path | None, load: float) -> None:
     if page is not None:
         _replace(page, result.mark, "\n".join(_markdown(result, load)))
         click.echo(f"written into {page}")
-
-
-def _columns(result: Result) -> list[str]:
-    return list(result.columns)
 
 
 def _markdown(result: Result, load: float) -> Iterable[str]:
@@ -93,9 +89,8 @@ def _our_versions() -> list[str]:
 
 
 def _command() -> str:
-    said = [argument for argument in sys.argv[1:] if argument != "--write"]
-    script = Path(sys.argv[0]).resolve().relative_to(ROOT)
-    return shlex.join([".venv/bin/python", str(script), *(one for one in said if not one.endswith(".md"))])
+    said = [one for one in sys.argv[1:] if one != "--write" and not one.endswith(".md")]
+    return shlex.join([".venv/bin/python", f"benchmarks/{Path(sys.argv[0]).name}", *said])
 
 
 def _replace(page: Path, mark: str, text: str) -> None:
