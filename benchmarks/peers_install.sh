@@ -17,10 +17,15 @@ python_peer() {  # name, requirement, further arguments of uv
         "$UV" pip install --quiet --python "$PEERS/$name/bin/python" "$@" "$requirement"
 }
 
+token_file() {  # tiktoken would fetch it; litellm, which comes with curator, has it under the name that tiktoken wants
+    mkdir -p "$PEERS/tiktoken" &&
+        cp "$PEERS"/curator/lib/python*/site-packages/litellm/litellm_core_utils/tokenizers/9b5ad71b* "$PEERS/tiktoken/"
+}
+
 failed=0
 for peer in ${*:-curator promptfoo data-designer}; do
     case $peer in
-    curator) python_peer curator bespokelabs-curator==0.1.31 ;;
+    curator) python_peer curator bespokelabs-curator==0.1.31 && token_file ;;
     data-designer)
         echo certifi >"$PEERS/override.txt"
         python_peer data-designer data-designer==0.9.7 --override "$PEERS/override.txt"
