@@ -1,27 +1,31 @@
 """What the local engine costs beside the model: a trivial statement, and 10,000 completions, on both transports.
 
-    .venv/bin/python benchmarks/engine_cost.py
+    .venv/bin/python benchmarks/engine_cost.py [--write docs/benchmarks.md]
 
 The model is a sleep of one millisecond a call, so its own time is known; a real one takes hundreds of them.
 """
 
+import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 from snowflake.connector import SnowflakeConnection, connect
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.beside.page import WRITE, Result, publish
 from cortex_distill.local.engine import Engine
 from cortex_distill.local.providers import Answer
 from cortex_distill.local.service.door import Door
 from cortex_distill.local.service.server import Service
 
 SECONDS_PER_CALL = 0.001
+COLUMNS = ("what", "SELECT 1, ms", "completions", "model, s", "statement, s", "engine's share")
 ASK = "CREATE OR REPLACE TABLE said AS SELECT n, AI_COMPLETE('llama3.1-8b', p, show_details => TRUE) AS a FROM prompts"
 
 
@@ -83,9 +87,10 @@ def completions(connection: SnowflakeConnection, model: Sleeper, rows: int) -> t
 @click.command()
 @click.option("--statements", default=300, show_default=True)
 @click.option("--rows", default=10_000, show_default=True)
-def main(statements: int, rows: int) -> None:
+@WRITE
+def main(statements: int, rows: int, write: Path | None) -> None:
     """Measure, and print one line for each transport."""
-    table = Table("transport", "SELECT 1, ms", "completions", "model, s", "statement, s", "engine's share", box=None)
+    lines, load = [], os.getloadavg()[0]
     model = Sleeper()
     with tempfile.TemporaryDirectory() as folder:
         engine = Engine(Path(folder), model)
@@ -99,11 +104,12 @@ def main(statements: int, rows: int) -> None:
             milliseconds = trivial(connection, statements)
             total, own = completions(connection, model, rows)
             share = f"{100 * (total - own) / own:.1f} %"
-            table.add_row(name, f"{milliseconds:.1f}", f"{rows:,}", f"{own:.2f}", f"{total:.2f}", share)
+            lines.append([name, f"{milliseconds:.1f}", f"{rows:,}", f"{own:.2f}", f"{total:.2f}", share])
         service.stop(0)
         serving.join()
         engine.close()
-    Console().print(table)
+    notes = ["the model sleeps 1 ms a call, so that its own time is known"]
+    publish(Result("engine", "The engine beside its model", COLUMNS, lines, notes), write, load)
 
 
 if __name__ == "__main__":

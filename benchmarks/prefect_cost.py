@@ -1,6 +1,6 @@
 """What Prefect itself adds to a run: the same steps as a flow on a server that is up, and called as functions.
 
-    .venv/bin/python benchmarks/prefect_cost.py [--runs 5]
+    .venv/bin/python benchmarks/prefect_cost.py [--runs 5] [--write docs/benchmarks.md]
 
 Each run is of the sample experiment with simulated models that answer at once, on the local engine inside this process,
 with a config of its own (another draw of tickets), so that each makes all its calls. The two kinds alternate. The
@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.beside.page import WRITE, Result, publish
 
 CONFIG = "configs/support_tickets.yaml"
 GOAL = 5.0  # seconds
@@ -125,8 +127,10 @@ def new_process(environment: dict[str, str]) -> float:
 
 @click.command()
 @click.option("--runs", default=5, show_default=True, help="of each kind")
-def main(runs: int) -> None:
+@WRITE
+def main(runs: int, write: Path | None) -> None:
     """Measure and print."""
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(prepared(folder))
         from prefect.settings import get_current_settings
@@ -137,32 +141,33 @@ def main(runs: int) -> None:
             as_flow(0), as_functions(CONFIG, overrides(1))  # the first of each imports and creates tables
             measured = [(as_flow(2 * n), as_functions(CONFIG, overrides(2 * n + 1))) for n in range(1, runs + 1)]
             processes = [new_process(os.environ | {"PREFECT_API_URL": url}) for _ in range(runs)]
-            print_table(measured, processes)
+            publish(result_of(measured, processes), write, load)
     from cortex_distill import local
 
     local.close()
 
 
-def print_table(measured: list[tuple[float, float]], processes: list[float]) -> None:
+def result_of(measured: list[tuple[float, float]], processes: list[float]) -> Result:
     """Medians and ranges, and the difference against the goal."""
     flows, functions = zip(*measured, strict=True)
     differences = [flow - function for flow, function in measured]
-    table = Table(
-        "", "median, s", "range, s", title=f"{CONFIG}, n = {len(measured)} of each kind, load {os.getloadavg()[0]:.1f}"
-    )
-    for name, seconds in (
-        ("as a flow, server up", flows),
-        ("steps as functions", functions),
-        ("Prefect's own cost (difference of pairs)", differences),
-        ("a new process, as a worker starts one", processes),
-    ):
-        table.add_row(name, f"{statistics.median(seconds):.2f}", f"{min(seconds):.2f} to {max(seconds):.2f}")
-    Console().print(table)
+    named = {
+        "as a flow, server up": flows,
+        "steps as functions": functions,
+        "Prefect's own cost (difference of pairs)": differences,
+        "a new process, as a worker starts one": processes,
+    }
+    lines = [
+        [name, f"{statistics.median(each):.2f}", f"{min(each):.2f} to {max(each):.2f}"] for name, each in named.items()
+    ]
     cost = statistics.median(differences) + statistics.median(processes)
     ratio = statistics.median(flows) / statistics.median(functions)
-    click.echo(f"flow / functions: {ratio:.2f}; with its process: {cost:.2f} s per run, goal under {GOAL:.0f} s")
+    notes = [
+        f"{CONFIG}, simulated models; n = {len(measured)} of each kind, in turn",
+        f"flow / functions: {ratio:.2f}; with its process: {cost:.2f} s per run, goal under {GOAL:.0f} s",
+    ]
+    return Result("prefect", "Prefect's own cost", ("what", "median s", "range s"), lines, notes)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     main()

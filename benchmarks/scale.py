@@ -1,6 +1,6 @@
 """How a run grows with its tickets: time, statements, and the memory of client and engine.
 
-    .venv/bin/python benchmarks/scale.py [--tickets 1000,10000,100000]
+    .venv/bin/python benchmarks/scale.py [--tickets 1000,10000,100000] [--write docs/benchmarks.md]
 
 The sample experiment with so many tickets, on the local engine as a process of its own, with simulated models that
 answer at once. The steps are called as functions, each size in a fresh client and a fresh folder. `steps as functions`
@@ -20,14 +20,17 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.beside.page import WRITE, Result, publish
 
 CONFIG = "configs/support_tickets.yaml"
 CATEGORIES = 5
 # FINETUNE takes 150,000 rows at one epoch, and nine arms are asked about each validation row.
 CHANGES = {"fine_tune.max_epochs": 1, "split": {"train": 0.98, "validation": 0.02}}
 MIB = 1024
+COLUMNS = ("tickets", "written", "calls", "statements", "s", "ms a call", "client MiB", "engine MiB")
 
 
 def one_size(tickets: int) -> None:
@@ -58,14 +61,13 @@ def one_size(tickets: int) -> None:
 @click.command()
 @click.option("--tickets", default="1000,10000,100000", show_default=True)
 @click.option("--one", type=int, hidden=True)
-def main(tickets: str, one: int | None) -> None:
+@WRITE
+def main(tickets: str, one: int | None, write: Path | None) -> None:
     """Measure each size and print the table."""
     if one is not None:
         one_size(one)
         return
-    table = Table(title=f"{CONFIG}, simulated models, load {os.getloadavg()[0]:.1f}")
-    for name in ("tickets", "written", "calls", "statements", "s", "ms a call", "client MiB", "engine MiB"):
-        table.add_column(name, justify="right")
+    lines, load = [], os.getloadavg()[0]
     for size in map(int, tickets.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             environment = os.environ | {"DISTILL_HOME": folder, "DISTILL_MODELS": "simulated", "PREFECT_HOME": folder}
@@ -75,10 +77,10 @@ def main(tickets: str, one: int | None) -> None:
                 raise click.ClickException(done.stderr[-3000:])
             asked, rows, calls, statements, seconds, client, engine = json.loads(done.stdout.splitlines()[-1])
         figures = (f"{asked:,}", f"{rows:,}", f"{calls:,}", f"{statements:,}", f"{seconds:,.0f}")
-        table.add_row(*figures, f"{1000 * seconds / calls:.2f}", f"{client:.0f}", f"{engine:.0f}")
-    Console().print(table)
+        lines.append([*figures, f"{1000 * seconds / calls:.2f}", f"{client:.0f}", f"{engine:.0f}"])
+    notes = [f"{CONFIG}, one ticket a call, simulated models that answer at once; memory: the peak of each process"]
+    publish(Result("scale", "How a run grows", COLUMNS, lines, notes), write, load)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     main()

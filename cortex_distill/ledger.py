@@ -30,6 +30,7 @@ from cortex_distill.ledger_sql import (
     failed_sql,
     insert_sql,
     keyed_sql,
+    passing_sql,
     pending_sql,
     replies_sql,
 )
@@ -151,9 +152,8 @@ class _Asking:
         started = time.monotonic()
         failure = self._run([insert_sql(self.run_id, self.id, self.wanted, *bounds) for bounds in statements])
         made_before, passing_before = self.made, self.passing
-        self.made, self.failed, self.passing = (
-            int(cell or 0) for cell in execute(self.session, failed_sql(self.id))[0]
-        )
+        self.made, self.failed = (int(cell or 0) for cell in execute(self.session, failed_sql(self.id))[0])
+        self.passing = self._number(passing_sql(self.id)) if self.failed else 0
         refused = self.passing - passing_before
         over = self.made - made_before - refused
         if failure is None and refused <= REFUSED_SHARE * sent:

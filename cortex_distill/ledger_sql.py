@@ -91,12 +91,16 @@ def insert_sql(run_id: str, ask_id: str, wanted: Ask, low: int, high: int) -> Sq
 
 
 def failed_sql(ask_id: str) -> Sql:
-    """Calls of this Ask so far: made, without a reply, and of those the ones that failed in passing."""
-    transient = is_transient_sql("error")
+    """Calls of this Ask so far: made, and those of them without a reply."""
+    return Sql(f"SELECT COUNT(*), COUNT({REPLY} IS NULL OR NULL) FROM COMPLETIONS c WHERE c.ask_id = ?", (ask_id,))
+
+
+def passing_sql(ask_id: str) -> Sql:
+    """Calls of this Ask that failed in passing. Its conditions take longer to read than all else of a group."""
+    transient = is_transient_sql("c.answer:error::STRING")
     return Sql(
-        f"""SELECT COUNT(*), COUNT(reply IS NULL OR NULL), COUNT(reply IS NULL AND {transient.text} OR NULL) FROM (
-            SELECT {REPLY} AS reply, c.answer:error::STRING AS error FROM COMPLETIONS c WHERE c.ask_id = ?)""",
-        (*transient.binds, ask_id),
+        f"SELECT COUNT(*) FROM COMPLETIONS c WHERE c.ask_id = ? AND {REPLY} IS NULL AND {transient.text}",
+        (ask_id, *transient.binds),
     )
 
 

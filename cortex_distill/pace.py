@@ -15,7 +15,7 @@ from cortex_distill.errors import ConfigError
 # seen and little is lost. Cortex works on the rows of a statement in parallel, so large statements are fast ones.
 SECONDS_PER_STATEMENT = 8.0
 FIRST_STATEMENT, LARGEST_STATEMENT = 8, 5000
-GROWTH, GROWTH_AFTER_REFUSAL = 4.0, 1.25
+GROWTH, GROWTH_AFTER_REFUSAL = 16.0, 1.25  # the first is only a guard: SECONDS_PER_STATEMENT holds slow models back
 REFUSED_SHARE = 0.05  # of a group's calls; fewer passing failures than that are bad luck, not throttling
 ATTEMPTS = 10  # groups in a row without a single answer, until the Ask ends; with their rests some 3 minutes
 FIRST_REST, LONGEST_REST = 0.5, 60.0  # seconds

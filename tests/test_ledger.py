@@ -141,7 +141,7 @@ def test_statements_grow_when_the_model_is_fast(session, ask):
     reports = []
     ask([f"money back {n}" for n in range(200)], reports=reports)
     sizes = [after.done - before.done for before, after in pairwise(reports)]
-    assert sizes[:3] == [8, 32, 128]
+    assert sizes[0] == 8 < sizes[1]  # how much, says tests/test_pace.py: here it depends on what else the machine does
 
 
 def test_a_statement_that_fails_in_passing_is_sent_again(session, ask, monkeypatch):

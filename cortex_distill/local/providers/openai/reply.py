@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -51,7 +52,7 @@ def answer_of(document: bytes, call: Call, endpoint: Endpoint) -> Answer:
     if text is None:
         raise CallError(f"the model '{endpoint.model}' of {endpoint.shown} gave a reply without text")
     if call.schema is not None:
-        _check(text, json.dumps(call.schema), cut=choice.finish_reason == "length")
+        _check(text, call.schema, cut=choice.finish_reason == "length")
     said = completion.model if isinstance(completion.model, str) and completion.model else endpoint.model
     return Answer(
         text,
@@ -61,6 +62,7 @@ def answer_of(document: bytes, call: Call, endpoint: Endpoint) -> Answer:
     )
 
 
+@lru_cache(maxsize=64)
 def served_by(model: str, endpoint: Endpoint) -> str:
     """Provider, real model, place."""
     return f"openai:{model}@{endpoint.place}"
@@ -71,7 +73,7 @@ def _count(usage: Any, name: str) -> int:
     return count if isinstance(count, int) and count > 0 else 0
 
 
-def _check(text: str, schema: str, *, cut: bool) -> None:
+def _check(text: str, schema: Mapping[str, Any], *, cut: bool) -> None:
     """Raises CallError unless the text is JSON that follows the schema, in the words of Cortex (docs:
     sql-reference/functions/ai_complete-structured-outputs)."""
     if cut:
@@ -81,11 +83,23 @@ def _check(text: str, schema: str, *, cut: bool) -> None:
     except (ValueError, RecursionError) as error:
         raise CallError(f"{_NO_JSON}{error}; it begins {text[:80]!r}") from error
     try:
-        wrong = best_match(_validator(schema).iter_errors(document))
+        wrong = best_match(_validator_of(schema).iter_errors(document))
     except re.error as error:
         raise CallError(f"400 input schema validation error: pattern {error.pattern!r}: {error}") from error
     if wrong is not None:
         raise CallError(f"{_INVALID}{wrong.json_path}: {wrong.message[:200]}")
+
+
+_newest: list[tuple[Mapping[str, Any], Validator]] = []  # of the calls of a statement, which share one schema
+
+
+def _validator_of(schema: Mapping[str, Any]) -> Validator:
+    known = _newest[-1:]  # another thread may replace it meanwhile
+    if known and known[0][0] is schema:
+        return known[0][1]
+    validator = _validator(json.dumps(schema))
+    _newest[:] = [(schema, validator)]
+    return validator
 
 
 @lru_cache(maxsize=64)

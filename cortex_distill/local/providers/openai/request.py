@@ -23,6 +23,7 @@ def body_of(call: Call, model: str) -> bytes:
     if call.schema is not None:
         named = {"name": "reply", "strict": True, "schema": call.schema}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
-    asked = json.dumps([body, call.draw]).encode()
-    body["seed"] = int.from_bytes(hashlib.sha256(asked).digest()[:4]) >> 1  # a signed 32-bit number, as llama.cpp takes
-    return json.dumps(body).encode()
+    document = json.dumps(body)
+    asked = f"[{document}, {call.draw}]".encode()
+    seed = int.from_bytes(hashlib.sha256(asked).digest()[:4]) >> 1  # a signed 32-bit number, as llama.cpp takes
+    return f'{document[:-1]}, "seed": {seed}}}'.encode()
