@@ -7,12 +7,6 @@ from cortex_distill.tables import TABLES, THERE, complete_sql
 from tasks.prepare import prepare_tables
 
 
-@pytest.fixture
-def home(tmp_path):
-    """Folder of an engine without tables."""
-    return tmp_path / "engine"
-
-
 def test_tables_that_exist_keep_their_rows(make_run):
     first, second = make_run(), make_run()
     prepare_tables.fn(first)
