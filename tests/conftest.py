@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import textwrap
 from uuid import uuid4
 
@@ -16,6 +17,23 @@ from cortex_distill import local  # noqa: TID251  the engine of a test is closed
 from cortex_distill.load import load_experiment
 from cortex_distill.run import Run
 from cortex_distill.session import open_session
+from cortex_distill.tables import complete_sql
+
+
+def pytest_collection_modifyitems(items):
+    """Files with whole flows, or what else is slow, come first: what takes long must not begin when the rest is done.
+
+    Workers take files in this order with `--dist loadfile --no-loadscope-reorder`.
+    """
+    long = {item.path for item in items if "prefect_server" in item.fixturenames or item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish():
+    """Four thousand tests and what they import stay until the end: the collector of garbage need not look at them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,6 +41,14 @@ def no_forced_collection():
     """statsmodels collects garbage in each Holm correction: 0.3 s in the process of one run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gc, "collect", lambda *generation: 0)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_look_at_the_stack():
+    """At each login the connector looks for the program's file by `inspect.stack()`: below pytest that takes 0.06 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("snowflake.connector.auth._auth.get_application_path", lambda: "pytest")
         yield
 
 
@@ -65,9 +91,30 @@ prompts:
 
 
 @pytest.fixture
-def home(tmp_path):
-    """Folder of a local engine of its own."""
+def home(tmp_path, request):
+    """Folder of a local engine of its own, with the tables of a run where the test asks for `prepared`."""
+    if "prepared" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("prepared_home"), tmp_path / "engine")
     return tmp_path / "engine"
+
+
+@pytest.fixture
+def prepared():
+    """Asks for the tables of a run in the test's engine."""
+
+
+@pytest.fixture(scope="session")
+def prepared_home(tmp_path_factory):
+    """Folder of an engine with the tables of a run, empty: making them takes longer than most tests of a step do."""
+    made = tmp_path_factory.mktemp("prepared") / "engine"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISTILL_MODELS", "simulated")
+        session = open_session("local", home=made)
+        for statement in complete_sql():
+            session.sql(statement).collect()
+        session.close()
+    local.close(made)
+    return made
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from cortex_distill.errors import SetupError
 from cortex_distill.ledger import Ask
 from cortex_distill.session import SESSION_GONE, SqlError, execute
 from cortex_distill.sql import Sql
-from cortex_distill.tables import create_sql
 
+pytestmark = pytest.mark.usefixtures("prepared")
 PROMPT = "Categories:\nRefund\nWrong size\nAnswer with the category only.\nrequest: "
 
 
@@ -28,9 +28,6 @@ def ask(session):
 
 
 def asker(session):
-    for table in ("COMPLETIONS", "CLAIMS", "FINE_TUNES"):
-        execute(session, Sql(create_sql(table)))
-
     def ask_for(requests, *, reports=None, **changes):
         values = ", ".join(["(?, ?)"] * len(requests))
         binds = tuple(value for pair in enumerate(requests) for value in (str(pair[0]), PROMPT + pair[1]))

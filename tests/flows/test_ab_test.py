@@ -1,8 +1,11 @@
 """An A/B test: its runs, what they pay for together, and what becomes of the others when one fails."""
 
+from types import SimpleNamespace
+
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.states import Completed
 
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.load import load_experiment
@@ -25,7 +28,8 @@ def config(write, home, monkeypatch, tmp_path):
         "no parcel yet,Late delivery",
     ]
     (tmp_path / "rows.csv").write_text("\n".join(rows))
-    return str(write({"holdout": {"file": "rows.csv"}, "generate.rounds": 1}))
+    small = {"generate.rounds": 1, "judge.check": 0, "prompts.with_definitions": None}
+    return str(write({"holdout": {"file": "rows.csv"}, **small}))
 
 
 def calls_by_run(home):
@@ -37,18 +41,22 @@ def calls_by_run(home):
         session.close()
 
 
-def test_its_runs_stand_below_it_and_what_they_ask_alike_is_paid_once(prefect_server, config, home):
-    found = ab_test([config], sweep=SWEEP)
-    assert [run.special for run in found.runs] == ["max_epochs=1", "max_epochs=2"]
-    assert [run.run_id for run in found.runs][:1] == list(calls_by_run(home))
-    assert len(found.tested) == 1
-    with get_client(sync_client=True) as client:
-        tagged = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=["ab-test"])))
-    below = {str(run.id): run for run in tagged}
-    assert all(below[run.run_id].parent_task_run_id for run in found.runs)
+@pytest.fixture
+def compared(monkeypatch):
+    """What the A/B test found, in the order of its comparisons: a test that fails in part gives nothing back."""
+    found, real = [], module.compare_runs
+
+    def compare(*arguments, **named):
+        found.append(real(*arguments, **named))
+        return found[-1]
+
+    monkeypatch.setattr(module, "compare_runs", compare)
+    return found
 
 
-def test_when_a_run_fails_the_others_are_compared_and_the_test_says_so(prefect_server, config, monkeypatch):
+def test_what_its_runs_ask_alike_is_paid_once_and_when_one_fails_the_others_are_compared(
+    prefect_server, config, home, monkeypatch, compared
+):
     real = module.distill
 
     def one_fails(config, engine, overrides, **more):
@@ -61,6 +69,23 @@ def test_when_a_run_fails_the_others_are_compared_and_the_test_says_so(prefect_s
         StepError, match=r"1 of 3 runs failed: (.|\n)*no-such-model(.|\n)*; of the others: no difference shown"
     ):
         ab_test([config], sweep={"fine_tune.max_epochs": [1, 2, 3]})
+    (found,) = compared
+    assert [run.special for run in found.runs] == ["max_epochs=1", "max_epochs=2"]
+    assert [run.run_id for run in found.runs][:1] == list(calls_by_run(home))
+    assert len(found.tested) == 1
+    with get_client(sync_client=True) as client:
+        tagged = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=["ab-test"])))
+    below = {str(run.id): run for run in tagged}
+    assert all(below[run.run_id].parent_task_run_id for run in found.runs)
+
+
+def test_when_all_runs_end_well_it_gives_back_what_was_found_about_them(prefect_server, config, monkeypatch):
+    ended = iter("ab")
+    monkeypatch.setattr(module, "distill", lambda *_, **__: Completed(data=SimpleNamespace(run_id=next(ended))))
+    monkeypatch.setattr(
+        module, "compare_runs", lambda session, engine, ids, **_: SimpleNamespace(headline="better", ids=ids)
+    )
+    assert ab_test([config], sweep=SWEEP).ids == ["a", "b"]
 
 
 def test_every_combination_is_read_before_anything_runs(config):

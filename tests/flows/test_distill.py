@@ -9,6 +9,8 @@ import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
+from cortex_distill import pace
+from cortex_distill.load import load_experiment
 from cortex_distill.report import markdown
 from cortex_distill.session import open_session
 from cortex_distill.summary import Summary
@@ -51,6 +53,19 @@ class First(NamedTuple):
 
     home: Path
     summary: Summary
+    order: list[str]  # in which these of its steps were called: STEPS
+
+
+STEPS = ("start_fine_tuning", "evaluate_arm", "wait_for_fine_tuning")
+
+
+def noting(patch, order):
+    """Lets the flow note in `order` which of STEPS it calls."""
+    import flows.distill as module  # noqa: PLC0415
+
+    for name in STEPS:
+        real = getattr(module, name)
+        patch.setattr(module, name, lambda *a, name=name, real=real: (order.append(name), real(*a))[1])
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +77,8 @@ def first(prefect_server, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DISTILL_MODELS", "simulated")
         patch.setenv("DISTILL_HOME", str(folder / "engine"))
-        return First(folder / "engine", flow()(str(folder / "shoes.yaml")))
+        noting(patch, order := [])
+        return First(folder / "engine", flow()(str(folder / "shoes.yaml")), order)
 
 
 @pytest.fixture
@@ -130,26 +146,19 @@ def test_one_more_variant_makes_exactly_its_calls(first, again, config):
     assert len(made) == 2  # teacher and base student
 
 
-def test_overrides_are_part_of_the_record(first, again, config):
-    changed = again(config(), overrides={"judge.thresholds.realistic": 2})
-    (recorded,) = {row["CONFIG_HASH"] for row in rows_of(first, changed)}
-    assert recorded not in {row["CONFIG_HASH"] for row in rows_of(first, first.summary)}
+def test_base_models_are_evaluated_before_the_job_is_waited_for(first):
+    assert first.order == ["start_fine_tuning", *["evaluate_arm"] * 4, "wait_for_fine_tuning", "evaluate_arm"]
 
 
-def test_base_models_are_evaluated_before_the_job_is_waited_for(distill, config, monkeypatch):
-    import flows.distill as module  # noqa: PLC0415
-
-    order = []
-    for name in ("start_fine_tuning", "evaluate_arm", "wait_for_fine_tuning"):
-        real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, name=name, real=real: (order.append(name), real(*a))[1])
-    distill(config())
-    assert order == ["start_fine_tuning", *["evaluate_arm"] * 4, "wait_for_fine_tuning", "evaluate_arm"]
-
-
-@pytest.mark.parametrize("knobs", ["broken_json=0.3,fenced_json=0.3", "transient=0.2", "off_list=0.3,empty=0.1"])
-def test_the_flow_survives_models_that_misbehave(distill, config, home, monkeypatch, knobs):
+@pytest.mark.parametrize("knobs", ["broken_json=0.3,fenced_json=0.3,off_list=0.3,empty=0.1", "transient=0.2"])
+def test_the_flow_survives_models_that_misbehave_and_overrides_are_part_of_the_record(
+    distill, config, home, monkeypatch, knobs
+):
     monkeypatch.setenv("DISTILL_MODELS", f"simulated:{knobs}")
-    summary = distill(config({"generate.per_category": 32}))
-    assert len(experiments(home)) == 10
+    monkeypatch.setattr(pace, "sleep", lambda seconds: None)  # how long it rests is in tests/test_pace.py
+    file, changed = config({"generate.per_category": 32}), {"judge.thresholds.realistic": 2}
+    summary = distill(file, overrides=changed)
+    rows = experiments(home)
+    assert len(rows) == 10
     assert summary.stages[-1].tickets > 0
+    assert {row["CONFIG_HASH"] for row in rows} == {load_experiment(file, changed).hash} != {load_experiment(file).hash}

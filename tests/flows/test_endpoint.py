@@ -51,6 +51,7 @@ def distill(prefect_server, endpoint, home, write, tmp_path, monkeypatch):
                 "holdout": {"file": "rows.csv"},
                 "evaluate": {"constrained": ["with_definitions"]},
                 "generate.rounds": 1,
+                "prompts.list_only": None,
             }
         )
     )

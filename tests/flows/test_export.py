@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
-from cortex_distill.tables import ADDED, TABLES, complete_sql, create_sql
+from cortex_distill.tables import ADDED, TABLES, create_sql
 from cortex_distill.upload import upload
 from flows.__main__ import cli
 from flows.export import CARD, export_run
@@ -53,10 +53,8 @@ def add_tickets(session, texts, run_id=RUN, columns=()):
 
 
 @pytest.fixture
-def filled(session):
+def filled(prepared, session):
     """An engine with a run whose tickets are hostile strings."""
-    for statement in complete_sql():
-        execute(session, Sql(statement))
     add_run(session)
     session.rows = add_tickets(session, HOSTILE)
     return session

@@ -17,6 +17,7 @@ GENERATE = {
     "generate.prompt": "Messages to a shoe shop, as JSON. Category: {{ category }} ({{ definition }}).",
     "judge.thresholds": {"realistic": 1, "valid": 1},  # what this model rates is of no interest here
     "judge.max_tokens": 60,
+    "prompts.with_definitions": None,
     "split": {"train": 0.67, "validation": 0.33},
     "fine_tune": {"max_epochs": 10},
     "evaluate.max_tokens": 8,

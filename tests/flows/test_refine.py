@@ -56,7 +56,8 @@ def done(prefect_server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("refine")
     path = folder / "shoes.yaml"
     data = yaml.safe_load(SMALL)
-    data["generate"]["per_category"] = 16
+    data["generate"] |= {"per_category": 16, "rounds": 1}
+    del data["prompts"]["with_definitions"]
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DISTILL_MODELS", "simulated")

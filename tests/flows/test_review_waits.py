@@ -22,7 +22,8 @@ def start(engine, write):
     from flows.distill import distill  # noqa: PLC0415  Prefect reads its settings when a flow is made
 
     def start_one(review):
-        parameters = {"config": str(write({"review": review})), "engine": "local", "overrides": None}
+        file = write({"review": review, "generate.rounds": 1, "prompts.with_definitions": None})
+        parameters = {"config": str(file), "engine": "local", "overrides": None}
         with get_client(sync_client=True) as client:
             deployed = client.create_deployment(client.create_flow(distill), name="shoes")
             run_id = client.create_flow_run_from_deployment(deployed, parameters=parameters).id

@@ -46,7 +46,8 @@ def planted(prefect_server, home, write, tmp_path, monkeypatch):
         monkeypatch.setenv("SNOWFLAKE_HOME", str(tmp_path))
         monkeypatch.setenv("DISTILL_HOME", str(home))
         monkeypatch.setenv("DISTILL_MODELS", str(tmp_path / "local.toml"))
-        yield server, str(write({"holdout": {"file": "rows.csv"}})), tmp_path
+        small = {"generate.rounds": 1, "prompts.with_definitions": None}
+        yield server, str(write({"holdout": {"file": "rows.csv"}, **small})), tmp_path
 
 
 def distill(config, engine="local"):

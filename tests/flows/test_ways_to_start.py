@@ -133,14 +133,15 @@ def test_ctrl_c_is_not_meant_for_prefects_server(monkeypatch, capfd):
 
 @pytest.mark.slow
 def test_console_script_deployment_and_direct_call_give_the_same_rows(run):
-    printed = run("distill", "run", CONFIG)
+    small = {"generate.per_category": 6, "generate.rounds": 1}
+    printed = run("distill", "run", CONFIG, *(part for key in small for part in ("--set", f"{key}={small[key]}")))
     assert any(line.startswith("! simulated models answered") for line in printed.splitlines())
     run("prefect", "work-pool", "create", "local", "--type", "process", "--overwrite")
     run("prefect", "--no-prompt", "deploy", "--all")
-    run("prefect", "deployment", "run", "distill/support_tickets")
+    run("prefect", "deployment", "run", "distill/support_tickets", "-p", f"overrides={json.dumps(small)}")
     scheduled = json.loads(run("prefect", "flow-run", "ls", "--state", "SCHEDULED", "-o", "json"))
     run("prefect", "flow-run", "execute", scheduled[0]["id"])
-    run(sys.executable, "-c", f"from flows.distill import distill; distill('{CONFIG}')")
+    run(sys.executable, "-c", f"from flows.distill import distill; distill('{CONFIG}', overrides={small})")
 
     by_run = {}
     for run_id, *row in json.loads(run(sys.executable, "-c", READ)):

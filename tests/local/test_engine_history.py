@@ -141,6 +141,15 @@ def test_large_answers_make_room_for_others_once_they_were_fetched(monkeypatch):
     assert [key for key in "abcd" if answers.knows(key)] == ["a", "c", "d"]
 
 
+def test_of_many_answers_the_oldest_that_were_fetched_go(monkeypatch):
+    monkeypatch.setattr(running, "_KEPT", 2)
+    answers = running.Running()
+    for key in "abcdef":
+        answers.start(key, lambda: lambda: {"success": True, "data": None})
+        answers.wait(key)
+    assert [key for key in "abcdef" if answers.knows(key)] == ["d", "e", "f"]
+
+
 @pytest.fixture
 def slow(provider, cursor):
     """A statement of 100 calls, each of which takes a while; set when the third has begun."""

@@ -297,10 +297,10 @@ def test_no_prompt_brings_it_down(order, text, model, schema):
     ["\n", " ", "{", "[", "<request>", "</request>", "request: ", "- - ", '"', "a: ", "1 ", "category ", "Give "],
 )
 def test_huge_and_repetitive_prompts_take_no_time(provider, part):
-    started = time.perf_counter()
+    started = time.process_time()
     for order in ORDERS:
         said(provider, order + part * (200_000 // len(part)) + "x")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_no_messages_and_empty_messages_are_answered(provider):

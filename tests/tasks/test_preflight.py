@@ -222,12 +222,12 @@ def test_a_passing_failure_is_not_taken_for_an_answer(make_run, monkeypatch):
         findings(make_run())
 
 
-def test_a_look_takes_less_than_a_second_and_no_call(make_run):
+def test_a_look_takes_no_time_and_no_call(make_run):
     run = make_run()
     findings(run)
-    started = time.perf_counter()
+    started = time.process_time()  # of the engine, too; what runs beside this test does not count
     findings(run)
-    assert time.perf_counter() - started < 5  # 0.15 s on two idle cores; tests may run beside anything
+    assert time.process_time() - started < 2  # 0.2 s
     used = run.count("SELECT COUNT(*) FROM SNOWFLAKE.ACCOUNT_USAGE.CORTEX_AI_FUNCTIONS_USAGE_HISTORY")
     assert used == 0
 

@@ -5,6 +5,7 @@ tests/local/test_needed.py runs both ways on every statement of the conformance 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlglot import exp
@@ -29,10 +30,32 @@ class Needed:
         self.tree = tree
 
     def transform(self, rewriting: Rewriting, *arguments: Any, **named: Any) -> "Needed":
-        """As sqlglot's."""
+        """As sqlglot's on the tree itself: fakesnow asks for no copy."""
         if not _names(rewriting) & COMMANDS:
-            self.tree = self.tree.transform(rewriting, *arguments, **named)
+            del named["copy"]
+            self.tree = _rewritten(self.tree, partial(rewriting, *arguments, **named))
         return self
+
+
+def _rewritten(tree: exp.Expr, rewriting: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """What sqlglot's `transform` does, in two thirds of the time, as there are forty for a statement: every node is
+    seen before what is below it; a node that is new is left alone."""
+    root, left = tree, [tree]
+    while left:
+        node = left.pop()
+        parent, key, index = node.parent, node.arg_key, node.index
+        new = rewriting(node)
+        if new is node:
+            for value in reversed(node.args.values()):
+                if isinstance(value, exp.Expr):
+                    left.append(value)
+                elif type(value) is list:
+                    left.extend(one for one in reversed(value) if isinstance(one, exp.Expr))
+        elif node is tree:
+            root = new
+        elif parent and key:
+            parent.set(key, new, index)
+    return root
 
 
 def needed(tree: exp.Expr) -> Any:

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as NotYet
+from functools import partial
+from itertools import islice
 from typing import Any
 
 Reply = dict[str, Any]
@@ -18,6 +20,8 @@ class Running:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._futures: dict[str, Future[Reply]] = {}
+        self._kept: dict[str, int] = {}  # bytes of each answer, in the order they came
+        self._bytes = 0  # of all of them
         self._fetched: set[str] = set()
 
     def start(self, key: str, work: Callable[[], Callable[[], Reply]]) -> None:
@@ -32,9 +36,11 @@ class Running:
 
         def run() -> None:
             try:
-                future.set_result(job())
+                reply = job()
             except BaseException as error:  # noqa: BLE001  a defect of the engine: the waiting client gets it
-                future.set_exception(error)
+                self._keep(key, 0, partial(future.set_exception, error))
+            else:
+                self._keep(key, _size(reply), partial(future.set_result, reply))
 
         try:
             threading.Thread(target=run, name="cortex-statement", daemon=True).start()
@@ -83,23 +89,27 @@ class Running:
         """Wait a while for what was canceled: a thread inside DuckDB when the interpreter ends would crash it."""
         wait(list(self._futures.values()), timeout=patience)
 
+    def _keep(self, key: str, size: int, end: Callable[[], None]) -> None:
+        with self._guard:  # so that whoever starts the next statement finds this one counted
+            self._kept[key] = size
+            self._bytes += size
+            end()
+
     def _forget(self) -> None:
-        """Let answers go, first those that their client has: the oldest of each."""
-        done = [key for key, future in self._futures.items() if future.done()]
-        sizes = {key: _size(self._futures[key]) for key in done}
-        many, total = len(done) - _KEPT, sum(sizes.values())
-        for key in sorted(done[:-1], key=lambda key: key not in self._fetched):
-            if many <= 0 and total <= _KEPT_BYTES:
+        """Let answers go, first those that their client has: the oldest of each. The newest stays."""
+        while len(self._kept) > _KEPT or self._bytes > _KEPT_BYTES:
+            older = list(islice(self._kept, len(self._kept) - 1))
+            if not older:
                 return
-            many, total = many - 1, total - sizes[key]
+            key = next((one for one in older if one in self._fetched), older[0])
+            self._bytes -= self._kept.pop(key)
             del self._futures[key]
             self._fetched.discard(key)
 
 
-def _size(future: Future[Reply]) -> int:
+def _size(reply: Reply) -> int:
     """Bytes of an answer, near enough: rows come as one text, but for the few numbers of an INSERT."""
-    data = None if future.exception() else future.result()["data"]
-    return len((data or {}).get("rowsetBase64") or "")
+    return len((reply["data"] or {}).get("rowsetBase64") or "")
 
 
 def _progress(key: str, asynchronous: bool) -> Reply:

@@ -85,6 +85,7 @@ class LocalClient(SnowflakeConnection):
             paramstyle="qmark",
             session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False, **(declared or {})},
             client_prefetch_threads=1,
+            log_imported_packages_in_telemetry=False,  # a list of all modules, for nobody: the engine drops telemetry
         )
 
     @property
