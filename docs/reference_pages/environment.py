@@ -9,6 +9,7 @@ from docs.reference_pages.markdown import code, table
 
 ROOT = Path(__file__).parents[2]
 SEARCHED = ("cortex_distill", "flows", "tasks", "app", "tests", "benchmarks", "Makefile")
+NAMES = {"DISTILL_TEST", "DISTILL_WH", "DISTILL_USER"}  # of things in Snowflake
 _NAME = re.compile(r"\bDISTILL_[A-Z]+(?:_[A-Z]+)*\b")
 
 
@@ -43,7 +44,14 @@ OURS = (
 )
 FOR_TESTS = (
     Variable("DISTILL_IN_PROCESS", "`0`", "`1` runs the local engine inside the process that uses it"),
-    Variable("DISTILL_TEST_CONNECTION", "none", "connection to the account that `pytest -m snowflake` asks"),
+    Variable(
+        "DISTILL_TEST_CONNECTION",
+        "none",
+        "connection to the account that `make test-snowflake` asks ([snowflake.md](../snowflake.md))",
+    ),
+    Variable("DISTILL_TEST_MAX_CREDITS", "`1`", "credits above which `make test-snowflake` does not start"),
+    Variable("DISTILL_TEST_MODEL", "`llama3.1-8b`", "model that its calls ask"),
+    Variable("DISTILL_TEST_FINETUNE", "none", "`1` lets it train a student and run an experiment, too"),
     Variable("DISTILL_WRITE_ERRORS", "none", "`1` makes tests/flows/test_mistakes.py write docs/errors.md anew"),
 )
 OTHERS = (
@@ -80,5 +88,5 @@ def used() -> Iterator[tuple[str, str]]:
     for start in SEARCHED:
         for path in sorted((ROOT / start).rglob("*") if (ROOT / start).is_dir() else [ROOT / start]):
             if path.suffix in (".py", ".sql", ".yaml", "") and path.is_file():
-                for name in set(_NAME.findall(path.read_text(encoding="utf-8"))):
+                for name in set(_NAME.findall(path.read_text(encoding="utf-8"))) - NAMES:
                     yield name, path.relative_to(ROOT).as_posix()
