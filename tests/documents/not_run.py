@@ -18,8 +18,13 @@ NOT_RUN = {
     "SNOWFLAKE_HOME=/tmp/engine DISTILL_TEST_CONNECTION=local DISTILL_TEST_FINETUNE=1 make test-snowflake": (
         "takes minutes; tests/account has the same checks on a local engine"
     ),
-    ".venv/bin/python benchmarks/scale.py --tickets 1000,10000,100000": "takes a quarter of an hour",
+    "make upgrades TESTS='tests/test_sql.py --only fastapi --only sqlglot'": "asks a registry",
+    "make upgrades TESTS='--skip-allowed'": "asks a registry",
+    "make lock UPGRADE=--upgrade": "asks a registry",
 }
+MEASURES = (
+    ".venv/bin/python benchmarks/"  # takes minutes, on a machine that does nothing else; its options are looked up
+)
 
 # Typed by `make test-long` alone, since each is a whole run or several; here they are only understood, and another
 # command of the same kind is typed.

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from flows.__main__ import cli
-from tests.documents.not_run import DRY, LONG, NOT_RUN, TRIED_ELSEWHERE
+from tests.documents.not_run import DRY, LONG, MEASURES, NOT_RUN, TRIED_ELSEWHERE
 from tests.documents.reading import ROOT, Command, blocks, commands, pages
 from tests.documents.stranger import Stranger
 from tests.flows.test_endpoint import simulated
@@ -46,6 +46,7 @@ def to_type():
     texts: dict[str, Command] = {}
     for command in WRITTEN:
         elsewhere = command.page in TRIED_ELSEWHERE and not command.text.startswith(".venv/")
+        elsewhere |= command.text.startswith(MEASURES)
         if command.text not in {**NOT_RUN, **DRY} and not elsewhere:
             texts.setdefault(command.text if command.page != OLLAMA else f"{command.text} there", command)
     return sorted(texts.values(), key=lambda command: (command.text != UP, command.text in LAST))
@@ -120,6 +121,15 @@ def test_a_command_that_takes_long_is_understood(text):
     else:
         deployments = {one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
         assert arguments[2].partition("/")[2] in deployments | {"returns"}
+
+
+def test_a_benchmark_is_there_and_knows_the_options_that_a_page_gives_it():
+    told = [command.text.split()[1:] for command in WRITTEN if command.text.startswith(MEASURES)]
+    shared = (ROOT / "benchmarks" / "beside" / "page.py").read_text(encoding="utf-8")
+    for file, *words in told:
+        text = (ROOT / file).read_text(encoding="utf-8") + shared
+        assert [word for word in words if word.startswith("--") and f'"{word}"' not in text] == [], file
+    assert len(told) > 5
 
 
 def test_targets_that_are_not_made_here_are_there():
