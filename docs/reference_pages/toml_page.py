@@ -41,7 +41,7 @@ On the local engine this file says who answers to the names that an experiment f
 directory; `DISTILL_MODELS` names another one. Without it SmolLM2-135M-Instruct answers to every name. The first table
 `[[models]]` whose name fits is taken. Paths start beside the file. Unknown keys are refused. Who answers, and how fast:
 
-    distill models
+    distill models configs/support_tickets.yaml
 
 The key of a server never stands in the file: `api_key_env` names the variable that holds it.
 """

@@ -7,6 +7,7 @@ of its own with a random name, which is dropped at the end, also after a failure
 import json
 import os
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -100,9 +101,10 @@ def _in_schema(connect, config):
         config.stash[REACHED] = True
         yield Place(first, another, schema, str(region) == "LOCAL")
     finally:
-        execute(first, Sql(f"DROP SCHEMA IF EXISTS {schema}"))
         for session in (first, *opened):
             session.close()
+        with closing(connect()) as last:  # the first may have been lost, or closed by another test of this process
+            execute(last, Sql(f"DROP SCHEMA IF EXISTS {schema}"))
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,10 @@ MEASURES = (
 # Typed by `make test-long` alone, since each is a whole run or several; here they are only understood, and another
 # command of the same kind is typed.
 LONG = (
+    ".venv/bin/distill run configs/support_tickets.yaml",
+    ".venv/bin/distill run configs/ci.yaml --gate",
+    ".venv/bin/distill run configs/inbox.yaml",
+    ".venv/bin/distill messages configs/inbox.yaml --limit 5",
     ".venv/bin/distill ab configs/returns.yaml --sweep fine_tune.max_epochs=3,6",
     ".venv/bin/prefect deployment run distill/returns --watch",
     ".venv/bin/distill run configs/support_tickets.yaml --engine my_connection",

@@ -150,7 +150,13 @@ def test_base_models_are_evaluated_before_the_job_is_waited_for(first):
     assert first.order == ["start_fine_tuning", *["evaluate_arm"] * 4, "wait_for_fine_tuning", "evaluate_arm"]
 
 
-@pytest.mark.parametrize("knobs", ["broken_json=0.3,fenced_json=0.3,off_list=0.3,empty=0.1", "transient=0.2"])
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        "broken_json=0.3,fenced_json=0.3,off_list=0.3,empty=0.1",
+        pytest.param("transient=0.2", marks=pytest.mark.long),  # tests/flows/test_endpoint.py has a server like that
+    ],
+)
 def test_the_flow_survives_models_that_misbehave_and_overrides_are_part_of_the_record(
     distill, config, home, monkeypatch, knobs
 ):
