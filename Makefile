@@ -48,9 +48,9 @@ test: install  ## Everything that CI runs: lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder   # whole files share what takes long; tests/conftest.py orders them
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder   # whole files share what takes long; tests/conftest.py orders them
 
-test-long: install  ## What CI leaves out, two minutes each: a run that is killed five times, four runs at the same moment
+test-long: install  ## What CI leaves out, a quarter of an hour: every command of docs/, a run that is killed five times, four runs at the same moment, three ways to start
 	$(BIN)/pytest -m long
 
 test-snowflake: install  ## Check on an account what is assumed about Snowflake (DISTILL_TEST_CONNECTION=name; docs/snowflake.md)

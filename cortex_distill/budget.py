@@ -49,8 +49,9 @@ class Spending:
         self._rate = 0.0 if max_credits is None else self._priced()
 
     def per_call(self) -> float:
-        """Credits that one pending call is expected to cost: its prompt by its length, its reply as the mean of those
-        that this model has given in this step of the run; before there are any, as long as it may be."""
+        """Credits that one pending call may cost: its prompt by its length, its reply as the longest that this model
+        gave in this step of the run (by a mean of few, a large group may exceed the budget); before there are any, as
+        long as it may be."""
         if not self._rate:
             return 0.0
         wanted = self._wanted
@@ -58,7 +59,7 @@ class Spending:
             self._session,
             Sql(
                 f"""SELECT (SELECT AVG(LENGTH(prompt)) FROM PENDING_{self._ask_id}),
-                (SELECT AVG(c.answer:value:usage:completion_tokens::NUMBER) FROM COMPLETIONS c
+                (SELECT MAX(c.answer:value:usage:completion_tokens::NUMBER) FROM COMPLETIONS c
                     WHERE c.run_id = ? AND c.step = ? AND c.model = ? AND {ANSWERED})""",
                 (self._run_id, wanted.step, wanted.model),
             ),

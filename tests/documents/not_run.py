@@ -29,6 +29,7 @@ MEASURES = (
 # Typed by `make test-long` alone, since each is a whole run or several; here they are only understood, and another
 # command of the same kind is typed.
 LONG = (
+    ".venv/bin/distill run configs/returns.yaml",
     ".venv/bin/distill run configs/support_tickets.yaml",
     ".venv/bin/distill run configs/ci.yaml --gate",
     ".venv/bin/distill run configs/inbox.yaml",

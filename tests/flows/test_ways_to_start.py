@@ -131,6 +131,7 @@ def test_ctrl_c_is_not_meant_for_prefects_server(monkeypatch, capfd):
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_console_script_deployment_and_direct_call_give_the_same_rows(run):
     small = {"generate.per_category": 6, "generate.rounds": 1}

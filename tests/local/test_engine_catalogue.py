@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
@@ -147,3 +148,21 @@ def test_a_tuned_model_ends_with_its_base(rows, one, monkeypatch):
     monkeypatch.setitem(catalogue.MODELS, "llama3.1-8b", ended)
     with pytest.raises(SnowparkSQLException, match=re.escape("base model llama3.1-8b was 2026-01-01")):
         one("SELECT AI_COMPLETE('ending', 'x')")
+
+
+def test_tables_are_listed_while_another_session_drops_its_temporary_ones(tmp_path):
+    def opened():
+        return connect(tmp_path, "simulated", database="D", schema="S", in_process=True)
+
+    with opened() as one, opened() as other, ThreadPoolExecutor() as pool:
+
+        def come_and_go():
+            for number in range(40):
+                other.cursor().execute(f"CREATE TEMPORARY TABLE T{number} (a NUMBER)")
+                other.cursor().execute(f"DROP TABLE T{number}")
+
+        going = pool.submit(come_and_go)
+        while not going.done():
+            assert one.cursor().execute("SHOW TABLES").fetchall() == []
+        going.result()
+    engines.close(tmp_path)

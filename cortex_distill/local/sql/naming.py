@@ -61,7 +61,7 @@ def _information_schema(table: exp.Table, session: LocalConnection, duck: duckdb
         plain = f"CASE WHEN starts_with({column}, '{own}') THEN substr({column}, {len(own) + 1}) ELSE {column} END"
         shown = f"* REPLACE ({plain} AS {column}{_temporary(own) if name == 'TABLES' else ''})"
     if name == "TABLES":
-        source = _with_facts(source, duck)
+        source = _with_facts(source, duck, session)
     rows = f"SELECT {shown} FROM {source} WHERE {where}"
     if name == "TABLES":  # Snowflake lists views here too
         rows += f""" UNION ALL BY NAME SELECT TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, TABLE_OWNER,
@@ -71,13 +71,14 @@ def _information_schema(table: exp.Table, session: LocalConnection, duck: duckdb
     replace(table, view(rows, duck))
 
 
-def _with_facts(source: str, duck: duckdb.DuckDBPyConnection) -> str:
+def _with_facts(source: str, duck: duckdb.DuckDBPyConnection, session: LocalConnection) -> str:
     """With the rows that a table has, and what it was declared with."""
     replaced = f"""coalesce(counted, 0) AS ROW_COUNT, coalesce({CREATED}, s.CREATED) AS CREATED,
         nullif(notes->>'comment', '') AS COMMENT,
         CASE notes->>'kind' WHEN 'TRANSIENT' THEN 'YES' ELSE 'NO' END AS IS_TRANSIENT"""
     joined = "in_database = s.TABLE_CATALOG AND in_schema = s.TABLE_SCHEMA AND called = s.TABLE_NAME"
-    return f"(SELECT s.* REPLACE ({replaced}) FROM {source} AS s LEFT JOIN ({stated(duck)}) AS _ ON {joined}) AS _"
+    facts = stated(duck, session)
+    return f"(SELECT s.* REPLACE ({replaced}) FROM {source} AS s LEFT JOIN ({facts}) AS _ ON {joined}) AS _"
 
 
 def _temporary(own: str) -> str:

@@ -14,7 +14,7 @@ from sqlglot import exp
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import LocalConnection
-from cortex_distill.local.session.temporary import place_of
+from cortex_distill.local.session.temporary import PREFIX, place_of
 
 Notes = dict[str, Any]
 LONGEST = 16_777_216
@@ -97,12 +97,15 @@ def restore(duck: duckdb.DuckDBPyConnection, database: str) -> None:
             )
 
 
-def stated(duck: duckdb.DuckDBPyConnection) -> str:
-    """A DuckDB query of every table: in_database, in_schema, called, notes, counted. DuckDB's own figure of rows
-    includes deleted ones."""
+def stated(duck: duckdb.DuckDBPyConnection, session: LocalConnection) -> str:
+    """A DuckDB query of every table that the session sees: in_database, in_schema, called, notes, counted. DuckDB's own
+    figure of rows includes deleted ones. Temporary tables of other sessions may be gone before they are counted."""
+    own = f"{PREFIX}{session.number}_"
     tables = "SELECT database_name, schema_name, table_name, comment FROM duckdb_tables() WHERE NOT internal"
     lines = ["SELECT '' AS in_database, '' AS in_schema, '' AS called, '{}' AS notes, 0 AS counted"]
     for *place, notes in duck.execute(tables).fetchall():
+        if place[1].startswith(PREFIX) and not place[1].startswith(own):
+            continue
         cells = ", ".join(map(literal, [*place, notes or "{}"]))
         lines.append(f"SELECT {cells}, (SELECT count(*) FROM {sql_of(Name(*place))})")
     return " UNION ALL ".join(lines)

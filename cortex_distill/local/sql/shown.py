@@ -48,18 +48,19 @@ def query_of(session: LocalConnection, duck: duckdb.DuckDBPyConnection, kind: st
     source = f"{_FS}._fs_show_{kind.lower()}"
     tables = kind in ("TABLES", "OBJECTS")
     if tables:
-        source = _with_facts(source, duck)
+        source = _with_facts(source, duck, session)
     elif kind == "COLUMNS":
         source = f"(SELECT * REPLACE ({_NULLABLE} AS data_type) FROM {source}) AS _"
     return _seen(session, source, tables=tables), f'"database_name", "schema_name", "{name}"'
 
 
-def _with_facts(source: str, duck: duckdb.DuckDBPyConnection) -> str:
+def _with_facts(source: str, duck: duckdb.DuckDBPyConnection, session: LocalConnection) -> str:
     """With what was noted of the tables, and their rows; columns are called as in SHOW TABLES."""
     replaced = f"""coalesce({CREATED}, s.created_on) AS created_on, coalesce(notes->>'kind', s.kind) AS kind,
         coalesce(counted, 0) AS "rows", coalesce(notes->>'comment', '') AS comment"""
     joined = "in_database = s.database_name AND in_schema = s.schema_name AND called = s.name"
-    return f"(SELECT s.* REPLACE ({replaced}) FROM {source} AS s LEFT JOIN ({stated(duck)}) AS _ ON {joined}) AS _"
+    facts = stated(duck, session)
+    return f"(SELECT s.* REPLACE ({replaced}) FROM {source} AS s LEFT JOIN ({facts}) AS _ ON {joined}) AS _"
 
 
 def _seen(session: LocalConnection, source: str, *, tables: bool = False) -> str:
