@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from cortex_distill.errors import StepError
 from cortex_distill.ledger import Progress
-from cortex_distill.prompts import render, to_sql
+from cortex_distill.prompts import to_sql
 from cortex_distill.run import Run
 from cortex_distill.session import who_answers
 from cortex_distill.sql import Sql, identifier, literal, qualified
@@ -157,29 +157,20 @@ def write_rows(run: Run) -> str:
 
 
 def rows_sql(run: Run) -> Sql:
-    """split, prompt, completion of every ticket in the validation share, of the train share and of the examples."""
-    values = {"categories": run.config.categories}
-    prompt = to_sql(run.config.fine_tune.prompt, values, {"request": "request"})
-    shares = "('validation')" if run.config.fine_tune.rows == "examples" else "('train', 'validation')"
+    """split, prompt, completion: every ticket of the validation share, and of the train share and the examples those
+    that fine_tune.rows wants."""
+    prompt = to_sql(run.config.fine_tune.prompt, {"categories": run.config.categories}, {"request": "request"})
+    wanted = run.config.fine_tune.rows
+    shares = "('validation')" if wanted == "examples" else "('train', 'validation')"
+    examples = in_turn(run.experiment.examples) if wanted != "tickets" else []
+    pairs = [[example["request"], example["category"]] for example in examples]
     return Sql(
-        f"""SELECT split, {prompt.text} AS prompt, category AS completion FROM TICKETS
-        WHERE run_id = ? AND split IN {shares}
-        UNION ALL SELECT 'train', e.value[0]::STRING, e.value[1]::STRING
-        FROM TABLE(FLATTEN(input => PARSE_JSON(?))) e""",
-        (*prompt.binds, run.id, json.dumps(_example_rows(run))),
+        f"""SELECT split, {prompt.text} AS prompt, category AS completion FROM (
+            SELECT split, request, category FROM TICKETS WHERE run_id = ? AND split IN {shares}
+            UNION ALL SELECT 'train', e.value[0]::STRING, e.value[1]::STRING
+            FROM TABLE(FLATTEN(input => PARSE_JSON(?))) e)""",
+        (*prompt.binds, run.id, json.dumps(pairs)),
     )
-
-
-def _example_rows(run: Run) -> list[tuple[str, str]]:
-    """(prompt, completion) of the examples, where fine_tune.rows wants them."""
-    config = run.config.fine_tune
-    return [
-        (
-            render(config.prompt, {"categories": run.config.categories, "request": example["request"]}),
-            example["category"],
-        )
-        for example in (in_turn(run.experiment.examples) if config.rows != "tickets" else ())
-    ]
 
 
 def _query(run: Run, name: str, split: str) -> str:
