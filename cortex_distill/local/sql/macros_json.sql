@@ -20,7 +20,10 @@ CREATE OR REPLACE MACRO _fs_global.main._sf_array_slice(a, f, t) AS
         _fs_global.main._sf_from_end(f, _fs_global.main._sf_size(a)) + 1,
         _fs_global.main._sf_from_end(t, _fs_global.main._sf_size(a))));
 CREATE OR REPLACE MACRO _fs_global.main._sf_array_contains(a, x) AS
-    CASE WHEN x IS NOT NULL THEN list_contains(_fs_global.main._sf_list(a), to_json(x))
+    CASE WHEN regexp_matches(typeof(x), '^(VARCHAR|BLOB|DATE|TIME)')
+         THEN error('<<sf 1044 42P13>>SQL compilation error: Invalid argument types for function ''ARRAY_CONTAINS'': ('
+             || typeof(x) || ', ARRAY); cast it, as in ''x''::VARIANT<</sf>>')
+         WHEN x IS NOT NULL THEN list_contains(_fs_global.main._sf_list(a), to_json(x))
          WHEN len(list_filter(_fs_global.main._sf_list(a), lambda e: e IS NULL OR json_type(e) = 'NULL')) > 0 THEN true END;
 CREATE OR REPLACE MACRO _fs_global.main._sf_array_position(a, x) AS
     nullif(list_position(_fs_global.main._sf_list(a), to_json(x)), 0) - 1;
