@@ -5,6 +5,7 @@ Here the local engine is what users have: a process of its own.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from flows.starting import STOPPED
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "configs/support_tickets.yaml"
+FLOW_RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 READ = """
 import json
 from cortex_distill.session import open_session
@@ -139,15 +141,15 @@ def test_console_script_deployment_and_direct_call_give_the_same_rows(run):
     assert any(line.startswith("! simulated models answered") for line in printed.splitlines())
     run("prefect", "work-pool", "create", "local", "--type", "process", "--overwrite")
     run("prefect", "--no-prompt", "deploy", "--all")
-    run("prefect", "deployment", "run", "distill/support_tickets", "-p", f"overrides={json.dumps(small)}")
-    scheduled = json.loads(run("prefect", "flow-run", "ls", "--state", "SCHEDULED", "-o", "json"))
-    run("prefect", "flow-run", "execute", scheduled[0]["id"])
+    started = run("prefect", "deployment", "run", "distill/support_tickets", "-p", f"overrides={json.dumps(small)}")
+    (scheduled,) = set(FLOW_RUN_ID.findall(started))  # the server has runs of other tests, too, and some are scheduled
+    run("prefect", "flow-run", "execute", scheduled)
     run(sys.executable, "-c", f"from flows.distill import distill; distill('{CONFIG}', overrides={small})")
 
     by_run = {}
     for run_id, *row in json.loads(run(sys.executable, "-c", READ)):
         by_run.setdefault(run_id, []).append(row)
-    assert len(by_run) == 3
+    assert len(by_run) == 3, f"{scheduled} should be among {[*by_run]}"
     first, *others = by_run.values()
     assert len(first) == 18
     assert all(rows == first for rows in others)
