@@ -26,6 +26,7 @@ from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.journal import Journal, Statement
 from cortex_distill.local.session.locks import Locks
 from cortex_distill.local.session.temporary import PREFIX
+from cortex_distill.local.session.views import Views
 from cortex_distill.local.sql import json_functions, json_tree, noted
 from cortex_distill.local.stages.stages import forget_sessions
 from cortex_distill.local.wire.protocol import Protocol
@@ -41,7 +42,7 @@ class Engine:
 
     def __init__(self, home: Path, provider: Provider, account: str = "LOCAL") -> None:
         self.home, self.provider, self.account = home.resolve(), provider, account
-        self.locks, self.journal = Locks(), Journal()
+        self.locks, self.journal, self._views = Locks(), Journal(), Views()
         self._opening = threading.Lock()
         self._sessions = 0
         self._connections: list[SnowflakeConnection] = []
@@ -78,6 +79,7 @@ class Engine:
                 self._sessions,
                 self.account,
                 self.journal,
+                self._views,
                 database=database,
                 schema=schema,
                 autocommit=autocommit,
