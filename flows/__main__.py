@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import signal
 import sys
 import traceback
@@ -132,6 +134,7 @@ def show(run_id: str | None, engine: str, last: int) -> None:
 
 def main() -> None:
     """Run the command line; a failure that a person can mend is a message and exit code 2, without a traceback."""
+    atexit.register(gc.freeze)  # else Python ends with a search for garbage in all that Prefect loaded: a second of CPU
     try:
         sys.exit(cli(standalone_mode=False))
     except DistillError as error:
