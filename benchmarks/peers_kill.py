@@ -18,9 +18,9 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.beside.bench import Bench, Measured, opened
+from benchmarks.beside.bench import Bench, Measured, each_of
 from benchmarks.beside.page import WRITE, Result, publish
-from benchmarks.beside.systems import CURATOR, DATA_DESIGNER, DATA_DESIGNER_100, FLOW, PROMPTFOO, STEPS, System, skipped
+from benchmarks.beside.systems import CURATOR, DATA_DESIGNER, DATA_DESIGNER_100, FLOW, PROMPTFOO, STEPS, System
 from benchmarks.beside.texts import CONCURRENCY
 
 SYSTEMS = (
@@ -75,21 +75,15 @@ def rows_of(bench: Bench, system: System, workload: str, rows: int, shares: tupl
 @WRITE
 def main(rows: int, shares: tuple[float, ...], only: tuple[str, ...], write: Path | None) -> None:
     """Kill, go on, count."""
-    load, lines, versions = os.getloadavg()[0], [], []
-    picked = [
-        (one, workload) for one, workload in SYSTEMS if not only or any(w.lower() in one.name.lower() for w in only)
-    ]
-    with opened(with_prefect=any(one is FLOW for one, _ in picked)) as bench:
-        for system, workload in picked:
-            if why := skipped(system, workload):
-                lines.append([system.name, *["–"] * 5, f"skipped: {why}"])
-            else:
-                lines += rows_of(bench, system, workload, rows, shares)
-                versions.append(f"{system.name.partition(',')[0]} {system.version()}")
+    load = os.getloadavg()[0]
+
+    def lines_of(bench: Bench, system: System, workload: str) -> list[list[str]]:
+        return rows_of(bench, system, workload, rows, shares)
+
+    lines, peers = each_of(SYSTEMS, only, len(COLUMNS), lines_of)
     notes = [
         f"the same command again after kill -9 of all its processes; {CONCURRENCY} calls are under way at any time"
     ]
-    peers = [one for one in dict.fromkeys(versions) if "distill" not in one]
     publish(Result("kill", "Kill -9 midway, and again", COLUMNS, lines, notes, peers), write, load)
 
 

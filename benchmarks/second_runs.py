@@ -17,9 +17,9 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.beside.bench import Bench, opened
+from benchmarks.beside.bench import Bench, each_of
 from benchmarks.beside.page import WRITE, Result, publish
-from benchmarks.beside.systems import CURATOR, DATA_DESIGNER_100, FLOW, PROMPTFOO, STEPS, System, skipped
+from benchmarks.beside.systems import CURATOR, DATA_DESIGNER_100, FLOW, PROMPTFOO, STEPS, System
 from benchmarks.beside.texts import CALLS_A_ROW
 
 SYSTEMS = ((STEPS, "w3"), (FLOW, "w3"), (CURATOR, "w3"), (DATA_DESIGNER_100, "w3"), (PROMPTFOO, "w1"))
@@ -48,22 +48,16 @@ def row_of(bench: Bench, system: System, workload: str, rows: int, change: str) 
 @WRITE
 def main(rows: int, only: tuple[str, ...], write: Path | None) -> None:
     """Run, change, run again, count."""
-    load, lines, versions = os.getloadavg()[0], [], []
-    picked = [
-        (one, workload) for one, workload in SYSTEMS if not only or any(w.lower() in one.name.lower() for w in only)
-    ]
-    with opened(with_prefect=any(one is FLOW for one, _ in picked)) as bench:
-        for system, workload in picked:
-            if why := skipped(system, workload):
-                lines.append([system.name, *["–"] * 5, f"skipped: {why}"])
-                continue
-            versions.append(f"{system.name.partition(',')[0]} {system.version()}")
-            changes = CHANGES if workload == "w3" else CHANGES[:2]
-            lines += [row_of(bench, system, workload, rows, change) for change in changes]
+    load = os.getloadavg()[0]
+
+    def lines_of(bench: Bench, system: System, workload: str) -> list[list[str]]:
+        changes = CHANGES if workload == "w3" else CHANGES[:2]
+        return [row_of(bench, system, workload, rows, change) for change in changes]
+
+    lines, peers = each_of(SYSTEMS, only, len(COLUMNS), lines_of)
     notes = [
         f"{rows:,} rows first; the judge's prompt changes in the experiment file, or in the source of a peer's script"
     ]
-    peers = [one for one in dict.fromkeys(versions) if "distill" not in one]
     publish(Result("second", "What a second run makes", COLUMNS, lines, notes, peers), write, load)
 
 

@@ -93,7 +93,7 @@ class Plan(NamedTuple):
     experiment: str
     engine: str
     parts: Sequence[Part]
-    training: Training
+    training: Training | None  # None: nothing is trained, as messages are written by models that are there
     differences: Sequence[Difference]
     served_by: dict[str, str]  # model → who answers to its name
     is_local: bool
@@ -124,7 +124,7 @@ class Plan(NamedTuple):
     @property
     def credits(self) -> float:
         """What has a price, training included. See `without_price`."""
-        each = [*map(self.credits_of, self.lines), self.credits_of(self.training)]
+        each = [*map(self.credits_of, self.lines), self.credits_of(self.training) if self.training else 0.0]
         return sum(amount for amount in each if amount is not None)
 
     def credits_of(self, one: Line | Training) -> float | None:
@@ -135,7 +135,9 @@ class Plan(NamedTuple):
     def without_price(self) -> list[str]:
         """What is missing in `credits`, in words."""
         missing = [f"{line.step} ({line.model})" for line in self.lines if self.credits_of(line) is None]
-        return missing + ([f"training of {self.training.model}"] if self.credits_of(self.training) is None else [])
+        if self.training and self.credits_of(self.training) is None:
+            missing.append(f"training of {self.training.model}")
+        return missing
 
     @property
     def prices(self) -> list[tuple[str, str | None]]:

@@ -50,6 +50,8 @@ def planned_of(plan: Plan) -> list[Planned]:
         for line in plan.lines
     ]
     training = plan.training
+    if training is None:
+        return rows
     tokens = 0 if training.started_before else training.tokens
     return [*rows, Planned(FINE_TUNE, training.model, 0, tokens, plan.credits_of(training))]
 

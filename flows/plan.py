@@ -8,10 +8,11 @@ from uuid import uuid4
 
 import click
 
-from cortex_distill.load import load_experiment
+from cortex_distill.errors import DistillError
+from cortex_distill.load import Experiment, load_experiment
 from cortex_distill.plan import Plan
 from cortex_distill.run import Run
-from cortex_distill.session import open_statements
+from cortex_distill.session import SqlError, open_statements
 from flows.starting import ENGINE, parsed
 
 
@@ -37,12 +38,33 @@ def plan(file: Path, engine: str, overrides: tuple[str, ...], with_sql: bool, as
                 click.echo(f"-- {title}\n{statement}\n")
     finally:
         session.close()
+    answers = None if with_sql or experiment.config.messages is None else _messages(experiment, engine)
     if as_json:
-        click.echo(json.dumps(_data(found), ensure_ascii=False, indent=2))
+        more = {} if answers is None else {"messages": answers if isinstance(answers, str) else _data(answers)}
+        click.echo(json.dumps(_data(found) | more, ensure_ascii=False, indent=2))
     elif not with_sql:
         from flows.plan_table import show_plan  # noqa: PLC0415
 
         show_plan(found)
+        if isinstance(answers, str):
+            click.echo(f"\nmessages: no plan: {answers}")
+        elif answers is not None:
+            show_plan(answers)
+
+
+def _messages(experiment: Experiment, engine: str) -> Plan | str:
+    """What `distill messages` would ask for, a run of its own; or why that cannot be said."""
+    from tasks.plan_messages import plan_messages  # noqa: PLC0415  the other commands need no step
+
+    session = open_statements(engine)  # its own: a plan hides the tables that the steps write to
+    try:
+        return plan_messages(Run(session, str(uuid4()), experiment, engine))
+    except (SqlError, DistillError) as error:
+        if isinstance(error, SqlError) and error.transient:
+            raise
+        return str(error)
+    finally:
+        session.close()
 
 
 def _data(found: Plan) -> dict[str, object]:
@@ -55,7 +77,7 @@ def _data(found: Plan) -> dict[str, object]:
         "is_over_budget": found.is_over_budget,
         "prices": dict(found.prices),
         "parts": [part._asdict() for part in found.parts],
-        "training": found.training._asdict() | {"credits": found.credits_of(found.training)},
+        "training": found.training and found.training._asdict() | {"credits": found.credits_of(found.training)},
         "differences": [one._asdict() for one in found.differences],
         "served_by": found.served_by,
         "refills": found.refills,

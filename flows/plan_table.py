@@ -31,14 +31,15 @@ def _calls(plan: Plan) -> Table:
         table.add_column(name, justify="left" if name in ("step", "model") else "right")
     for line in plan.lines:
         table.add_row(*map(Text, _cells(plan, line)))
-    training = plan.training
-    tokens = "0" if training.started_before else f"{training.tokens:,}"
-    table.add_row(*map(Text, ("fine-tune", training.model, "", "", tokens, "", _credits(plan.credits_of(training)))))
+    if training := plan.training:
+        tokens = "0" if training.started_before else f"{training.tokens:,}"
+        cells = ("fine-tune", training.model, "", "", tokens, "", _credits(plan.credits_of(training)))
+        table.add_row(*map(Text, cells))
     table.add_section()
     read, wrote = (sum(numbers) for numbers in zip(*((one[5], one[6]) for one in plan.lines), strict=True))
     total = f"{plan.credits:.4f}{' +' if plan.without_price else ''}"
-    cells = ("all", "", f"{plan.calls:,}", f"{plan.free:,}", f"{read:,}", f"{wrote:,}", total)
-    table.add_row(*(Text(cell, style="bold") for cell in cells))
+    every = ("all", "", f"{plan.calls:,}", f"{plan.free:,}", f"{read:,}", f"{wrote:,}", total)
+    table.add_row(*(Text(cell, style="bold") for cell in every))
     return table
 
 
@@ -79,7 +80,8 @@ def _remarks(plan: Plan) -> Iterator[tuple[str, str]]:
             bases[part.basis].append(part.step)
     for basis, steps in bases.items():
         yield f"{', '.join(steps)}: {basis}", "dim"
-    yield f"fine-tune: {plan.training.rows:,} rows, {plan.training.basis}", "dim"
+    if plan.training:
+        yield f"fine-tune: {plan.training.rows:,} rows, {plan.training.basis}", "dim"
     if plan.like:
         yield f"texts that are yet to be written are taken to be like {plan.like}", "dim"
     yield "schemas of replies are not counted: Cortex bills them, and does not say how", "dim"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from cortex_distill.config_messages import SideBySide
+from cortex_distill.config_messages import Messages, SideBySide
 from cortex_distill.ledger import Ask, Asked
 from cortex_distill.message_prompts import by_channel_sql
 from cortex_distill.message_summary import Duel
@@ -31,13 +31,18 @@ def compare_messages(run: Run, student: Student) -> tuple[Asked | None, list[Due
     compare = messages_of(run).compare
     if compare is None:
         return None, []
-    pairs = list(combinations(messages_of(run).prompts, 2))
+    pairs = pairs_of(messages_of(run))
     with progress("compare messages") as report:
         asked = run.ask(compare_ask(run, student, compare, pairs), report)
     counts = {int(row[0]): [int(cell or 0) for cell in row[1:]] for row in run.query(count_sql(asked.replies))}
     alike = [run.query(alike_sql(run.id, pair, compare.tickets))[0][0] for pair in pairs]
     rows = [(*pair, *counts.get(place, [0] * 7), int(alike[place] or 0)) for place, pair in enumerate(pairs)]
     return asked, [Duel._make(row) for row in rows]
+
+
+def pairs_of(config: Messages) -> list[tuple[str, str]]:
+    """Every two variants."""
+    return list(combinations(config.prompts, 2))
 
 
 def compare_ask(run: Run, student: Student, compare: SideBySide, pairs: list[tuple[str, str]]) -> Ask:

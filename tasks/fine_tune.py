@@ -19,9 +19,11 @@ from cortex_distill.prompts import to_sql
 from cortex_distill.run import Run
 from cortex_distill.session import who_answers
 from cortex_distill.sql import Sql, identifier, literal, qualified
+from cortex_distill.upload import upload
 from tasks.evaluate import in_turn
 from tasks.step import ON_CORTEX, log, progress, task
 
+EXAMPLES, LEARNT = "LEARNT_EXAMPLES", "LEARNT_ROWS"  # of this session alone: rows come once, however many there are
 LOST = ("ERROR", "CANCELLED")
 SECONDS_BETWEEN_POLLS = 2.0
 LONGEST_POLL = 30.0
@@ -131,24 +133,27 @@ def write_rows(run: Run) -> str:
 
     Rows that are there stay as they are: a job that waits may read them at any moment, also while its run is retried.
     """
+    if run.config.fine_tune.rows != "tickets":
+        run.sql(f"CREATE OR REPLACE TEMPORARY TABLE {EXAMPLES} (request STRING, category STRING)")
+        shown = in_turn(run.experiment.examples)
+        upload(run.session, EXAMPLES, ["request", "category"], ((one["request"], one["category"]) for one in shown))
     rows = rows_sql(run)
+    run.sql(f"CREATE OR REPLACE TEMPORARY TABLE {LEARNT} AS {rows.text}", *rows.binds)
     student = run.config.models.student
     identity = json.dumps([who_answers(run.session, student), student, run.config.fine_tune.max_epochs])
     fingerprint = run.sql(
         f"""SELECT SHA2(CONCAT(?, LISTAGG(row_hash, '') WITHIN GROUP (ORDER BY row_hash)), 256) FROM (
             SELECT SHA2(split || ' ' || TO_JSON(ARRAY_CONSTRUCT(prompt, completion)), 256) AS row_hash
-            FROM ({rows.text}))""",
+            FROM {LEARNT})""",
         identity,
-        *rows.binds,
     )[0][0]
     name = identifier(f"{run.config.name}_{fingerprint[:12]}".upper())
     run.sql(
         f"""INSERT INTO TRAINING_ROWS (run_id, fine_tune, split, prompt, completion)
-        SELECT ?, ?, s.split, s.prompt, s.completion FROM ({rows.text}) s
+        SELECT ?, ?, s.split, s.prompt, s.completion FROM {LEARNT} s
         WHERE NOT EXISTS (SELECT 1 FROM TRAINING_ROWS t WHERE t.run_id = ? AND t.fine_tune = ?)""",
         run.id,
         name,
-        *rows.binds,
         run.id,
         name,
     )
@@ -162,14 +167,11 @@ def rows_sql(run: Run) -> Sql:
     prompt = to_sql(run.config.fine_tune.prompt, {"categories": run.config.categories}, {"request": "request"})
     wanted = run.config.fine_tune.rows
     shares = "('validation')" if wanted == "examples" else "('train', 'validation')"
-    examples = in_turn(run.experiment.examples) if wanted != "tickets" else []
-    pairs = [[example["request"], example["category"]] for example in examples]
+    examples = f" UNION ALL SELECT 'train', request, category FROM {EXAMPLES}" if wanted != "tickets" else ""
     return Sql(
         f"""SELECT split, {prompt.text} AS prompt, category AS completion FROM (
-            SELECT split, request, category FROM TICKETS WHERE run_id = ? AND split IN {shares}
-            UNION ALL SELECT 'train', e.value[0]::STRING, e.value[1]::STRING
-            FROM TABLE(FLATTEN(input => PARSE_JSON(?))) e)""",
-        (*prompt.binds, run.id, json.dumps(pairs)),
+            SELECT split, request, category FROM TICKETS WHERE run_id = ? AND split IN {shares}{examples})""",
+        (*prompt.binds, run.id),
     )
 
 

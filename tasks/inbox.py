@@ -86,6 +86,11 @@ def read_inbox(run: Run, given: str = "", limit: int = 0) -> Read:
     place = place_of_inbox(run, given)
     for statement in complete_sql(run.sql(THERE)):
         run.sql(statement)
+    return fill_inbox(run, place, limit)
+
+
+def fill_inbox(run: Run, place: Place, limit: int = 0) -> Read:
+    """The same, where the tables are there."""
     staged = f"STAGED_{run.id.replace('-', '')[:16]}"
     names = (*COLUMNS, "email")
     run.sql(f"CREATE OR REPLACE TEMPORARY TABLE {staged} ({', '.join(f'{name} STRING' for name in names)})")

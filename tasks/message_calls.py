@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import comb
 from typing import NamedTuple
 
+from cortex_distill.budget import refuse_unpriced
 from cortex_distill.ledger import keyed_sql
 from cortex_distill.ledger_sql import ANSWERED
 from cortex_distill.run import Run
@@ -37,8 +38,10 @@ class Expected(NamedTuple):
 
 @task(name="count the calls")
 def expect_calls(run: Run, student: Student) -> list[Expected]:
-    """Count, and say it in the log. No model is asked."""
+    """Count, and say it in the log. No model is asked. Raises SetupError under a budget if a model has no price."""
     config = messages_of(run)
+    if run.config.budget is not None:
+        refuse_unpriced(run.session, [student.model, *config.models.values()])
     wanted = classify_ask(run, student)
     keyed = keyed_sql(wanted, who_answers(run.session, student.model))
     tickets, calls, answered = map(

@@ -38,13 +38,23 @@ class Written(NamedTuple):
 def write_messages(run: Run, student: Student) -> Written:
     """Ask, ask once more where a message is too long, then check. Safe to repeat: the run's own rows are replaced."""
     with progress("write messages") as report:
-        calls = run.ask(_ask(run, "messages", prompts_sql(run, student)), report)
+        calls = run.ask(messages_ask(run, student), report)
     with progress("shorten messages") as report:
-        again = run.ask(_ask(run, "shorten", again_sql(run, student, calls.replies)), report)
+        again = run.ask(shorten_ask(run, student, calls.replies), report)
     run.sql("DELETE FROM MESSAGES WHERE run_id = ?", run.id)
     run.query(insert_sql(run, student, calls.replies, again.replies))
     run.query(flag_sql(run.id))
     return Written(calls, again)
+
+
+def messages_ask(run: Run, student: Student) -> Ask:
+    """A message for each ticket and variant."""
+    return _ask(run, "messages", prompts_sql(run, student))
+
+
+def shorten_ask(run: Run, student: Student, replies: str) -> Ask:
+    """Those that were too long, once more."""
+    return _ask(run, "shorten", again_sql(run, student, replies))
 
 
 def _ask(run: Run, step: str, rows: Sql) -> Ask:

@@ -52,7 +52,7 @@ def _newest(session: Session, engine: str, experiment: str, tag: str) -> list[st
             f"""SELECT run_id FROM (
                 SELECT run_id, MAX(created_at) AS ended_at FROM EXPERIMENTS
                 WHERE engine = ? AND role = 'tuned student' AND (? = '' OR experiment = ?)
-                    AND (? = '' OR ARRAY_CONTAINS(?::VARIANT, tags))
+                    AND (? = '' OR ARRAY_CONTAINS(?::VARIANT, tags::ARRAY))
                 GROUP BY run_id, experiment, config_hash
                 QUALIFY ROW_NUMBER() OVER (PARTITION BY experiment, config_hash ORDER BY ended_at DESC, run_id) = 1
                 ORDER BY ended_at DESC LIMIT {MOST}) ORDER BY ended_at""",

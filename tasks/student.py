@@ -6,7 +6,7 @@ Out:  Student: the model with the prompt and the categories that it was trained 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.metrics import figure
@@ -50,6 +50,16 @@ def choose_student(run: Run, beginning: str = "", alias: str = "") -> Student:
     rows = run.query(_wanted_sql(run, beginning, alias))
     if not rows:
         raise StepError(_nobody(run, beginning, alias))
+    return _student(run, rows, beginning, alias)
+
+
+def newest_student(run: Run) -> Student | None:
+    """Of the experiment, where the tables are there; None if no run has trained one. Raises as choose_student."""
+    rows = run.query(_wanted_sql(run, "", ""))
+    return _student(run, rows) if rows else None
+
+
+def _student(run: Run, rows: list[Any], beginning: str = "", alias: str = "") -> Student:
     if len({row[0] for row in rows}) > 1:
         ids = ", ".join(sorted({row[0][:13] for row in rows})[:5])
         raise StepError(f"run '{beginning}': several runs begin so ({ids}); write more of the id")

@@ -4,13 +4,16 @@ import asyncio
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import pytest
 
+from benchmarks.beside import bench
 from benchmarks.beside.page import Result, publish
 from benchmarks.beside.stub import Stub
+from benchmarks.beside.systems import PROMPTFOO, STEPS
 from benchmarks.beside.texts import sort, write
 
 ROOT = Path(__file__).parents[1]
@@ -87,3 +90,20 @@ def test_a_page_without_the_marks_is_refused(tmp_path):
     page.write_text("nothing\n")
     with pytest.raises(click.ClickException, match="has no <!-- w1 -->"):
         publish(Result("w1", "W1", ("system",), []), page, 0.5)
+
+
+def test_systems_that_are_not_here_get_a_line_and_the_others_theirs(monkeypatch):
+    asked = []
+
+    @contextmanager
+    def nothing(*, with_prefect):
+        asked.append(with_prefect)
+        yield None
+
+    monkeypatch.setattr(bench, "opened", nothing)
+    monkeypatch.setattr(bench, "skipped", lambda system, workload: "not installed" * (workload == "w1"))
+    systems = [(STEPS, "w3"), (PROMPTFOO, "w1")]
+    lines, peers = bench.each_of(systems, [], 4, lambda there, system, workload: [[system.name, workload, "7", ""]])
+    assert lines == [[STEPS.name, "w3", "7", ""], [PROMPTFOO.name, "–", "–", "skipped: not installed"]]
+    assert (asked, peers) == ([False], [])
+    assert bench.each_of(systems, ["PROMPT"], 4, lambda *_: [])[0] == lines[1:]

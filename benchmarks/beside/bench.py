@@ -11,14 +11,15 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.beside import measure
-from benchmarks.beside.systems import HERE, Place, System, needs_server
+from benchmarks.beside.systems import FLOW, HERE, Place, System, needs_server, skipped
 
+Lines = list[list[str]]
 _SERVER_STARTS = 180.0  # seconds
 
 
@@ -100,6 +101,29 @@ def opened(*, with_prefect: bool) -> Iterator[Bench]:
         finally:
             stub.kill()
             stub.wait()
+
+
+def each_of(
+    systems: Sequence[tuple[System, str]],
+    only: Sequence[str],
+    columns: int,
+    lines: Callable[[Bench, System, str], Lines],
+) -> tuple[Lines, list[str]]:
+    """Lines of every system and workload, one after the other, and the versions of the peers among them.
+
+    `only`: words, one of which must be in a system's name; none: all. A system that is not here gets a line of so many
+    columns that says why.
+    """
+    picked = [pair for pair in systems if not only or any(word.lower() in pair[0].name.lower() for word in only)]
+    found, versions = [], []
+    with opened(with_prefect=any(system is FLOW for system, _ in picked)) as bench:
+        for system, workload in picked:
+            if why := skipped(system, workload):
+                found.append([system.name, *["–"] * (columns - 2), f"skipped: {why}"])
+                continue
+            versions.append(f"{system.name.partition(',')[0]} {system.version()}")
+            found += lines(bench, system, workload)
+    return found, [one for one in dict.fromkeys(versions) if "distill" not in one]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PAGE_TABLE = "MESSAGE_DECISIONS"
 _WRITES = re.compile(r"\b(?:INSERT INTO|MERGE INTO|UPDATE|upload\(run\.session,) \"?([A-Z_]+)\b")
 _DECLARED = re.compile(r"CREATE TABLE IF NOT EXISTS ([A-Z_]+) \(([^)]*)\)")
-_IN_COPIES = {"tasks/plan.py", "tasks/plan_estimate.py", "tasks/plan_labelling.py", "tasks/plan_rounds.py"}
+_IN_COPIES = {f"tasks/plan{part}.py" for part in ("", "_estimate", "_labelling", "_messages", "_rounds")}
 """A plan counts in temporary tables that hide those of the same name (`tasks/plan_earlier.py`)."""
 
 HEAD = """# The tables

@@ -111,10 +111,8 @@ def test_many_rows_are_merged_from_binds_twice_without_doubling(place):
 @pytest.mark.assumption("array-contains")
 def test_a_bound_text_is_looked_up_in_an_array_in_a_variant(place):
     place.rows("INSERT INTO EXPERIMENTS (run_id, tags) SELECT 'tags', PARSE_JSON(?)", '["x", "y"]')
-    said = "SELECT ARRAY_CONTAINS(?::VARIANT, {}) FROM EXPERIMENTS WHERE run_id = 'tags'"
-    assert [place.one(said.format(column), text) for column in ("tags", "tags::ARRAY") for text in ("x", "z")] == [
-        True, False, True, False,
-    ]  # fmt: skip
+    said = "SELECT ARRAY_CONTAINS(?::VARIANT, tags::ARRAY) FROM EXPERIMENTS WHERE run_id = 'tags'"
+    assert [place.one(said, text) for text in ("x", "z")] == [True, False]
 
 
 @pytest.mark.assumption("listagg-distinct")

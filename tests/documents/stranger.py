@@ -18,7 +18,8 @@ from typing import NamedTuple
 import tomlkit
 import yaml
 
-from cortex_distill.local.service import client, door
+from cortex_distill.local.service import client
+from tests.documents.afterwards import clean_up
 from tests.documents.fresh_copy import copy, downloaded, environment, shorten
 from tests.documents.reading import ROOT, Block, Command, blocks
 
@@ -50,6 +51,7 @@ class Stranger:
         copy(folder)
         shorten(folder)
         self.environment = environment(folder)
+        self._afterwards = clean_up(folder, self.environment)
         self._account()
         downloaded(folder)
 
@@ -130,11 +132,13 @@ class Stranger:
                 start_new_session=True,
             )  # fmt: skip
         give_up = time.monotonic() + 180
-        while not SERVED.search(log.read_text()) and process.poll() is None and time.monotonic() < give_up:
-            time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
-        return log.read_text()
+        try:
+            while not SERVED.search(log.read_text()) and process.poll() is None and time.monotonic() < give_up:
+                time.sleep(0.1)
+            return log.read_text()
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=30)
 
     def paste(self, page: Path, before: int, replace: dict[str, str]) -> None:
         """Save what the page says to save above that line: whole files, and keys into files that are there."""
@@ -155,14 +159,11 @@ class Stranger:
         path.write_text(text, encoding="utf-8")
 
     def leave(self) -> None:
-        """Stop whatever was started."""
-        if self.warm and self.warm.stdin:
-            self.warm.stdin.close()
-            self.warm.wait(timeout=60)
-        subprocess.run(["make", "down"], cwd=self.folder, env=self.environment, capture_output=True, check=False)
-        for lock in self.folder.rglob("engine.lock"):
-            if door.read(lock.parent):
-                client.stop(lock.parent, 0)
+        """Stop whatever was started; without this it is stopped when this process ends."""
+        if self.warm:
+            self.warm.kill()
+            self.warm.communicate()
+        self._afterwards.communicate()
 
 
 def merged(old: dict, new: dict) -> dict:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from cortex_distill import prices
 from flows.__main__ import cli
+from tests.inbox import MESSAGES, write_csv
 
 ROOT = Path(__file__).parents[2]
 LOADED = """
@@ -90,3 +91,26 @@ def test_a_plan_loads_nothing_that_takes_a_second(home, write):
         stop = [sys.executable, "-m", "flows", "engine", "stop"]
         subprocess.run(stop, env=environment, cwd=ROOT, capture_output=True, check=False)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_answers_an_inbox_is_planned_as_a_run_of_its_own(distill, tmp_path, write):
+    write_csv(tmp_path / "inbox.csv")
+    write({"messages": MESSAGES | {"inbox": {"file": "inbox.csv"}}})
+    text = distill("plan", "shoes.yaml").output
+    assert "messages of shoes to inbox.csv on local: at most 18 calls" in " ".join(text.split())
+    assert [line.split()[0] for line in text.splitlines() if line.lstrip().startswith(("messages  ", "shorten  "))] == [
+        "messages",
+        "shorten",
+    ]
+    plan = json.loads(distill("plan", "shoes.yaml", "--json").output)
+    assert plan["calls"] == 60  # a run of the experiment does not answer the inbox
+    assert plan["messages"]["calls"] == 18 and plan["messages"]["training"] is None
+
+
+def test_an_inbox_that_cannot_be_read_is_said_and_the_rest_is_planned(distill, tmp_path, write):
+    write({"messages": MESSAGES})
+    shown = distill("plan", "shoes.yaml")
+    assert shown.exit_code == 0
+    assert "at most 60 calls" in " ".join(shown.output.split())
+    assert "messages: no plan: shoes.yaml: messages.inbox: is missing" in shown.output
+    assert "messages.inbox: is missing" in json.loads(distill("plan", "shoes.yaml", "--json").output)["messages"]

@@ -15,7 +15,7 @@ from cortex_distill.sql import Sql
 from cortex_distill.tables import TABLES, create_sql
 from cortex_distill.upload import upload
 from cortex_distill.verdicts import verdicts
-from tasks import compare
+from tasks import compare, pick
 from tasks.compare import compare_runs
 from tasks.pick import pick_runs
 
@@ -182,6 +182,14 @@ def test_without_a_name_the_newest_run_of_each_config_is_meant(table, session):
     assert pick_runs(session, "local", [], "shoes", "") == ["new", "other"]
     assert pick_runs(session, "local", [], "", "mine") == ["other", "more"]
     assert pick_runs(session, "local", ["mo", "ol"], "", "") == ["more", "old"]
+
+
+def test_a_tag_is_looked_up_in_what_is_cast_to_an_array_as_an_account_wants_it(table, session, monkeypatch):
+    sent = []
+    monkeypatch.setattr(pick, "execute", lambda session, statement: sent.append(statement.text) or [])
+    with pytest.raises(StepError):
+        pick_runs(session, "local", [], "", "mine")
+    assert "ARRAY_CONTAINS(?::VARIANT, tags::ARRAY)" in sent[-1]
 
 
 @pytest.mark.parametrize(

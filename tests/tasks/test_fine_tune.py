@@ -5,6 +5,7 @@ import json
 import pytest
 
 from cortex_distill.errors import StepError
+from cortex_distill.session import execute
 from cortex_distill.upload import upload
 from tasks import fine_tune
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
@@ -114,3 +115,18 @@ def test_a_quote_in_a_ticket_stays_inside_the_training_rows(make_run):
     run = with_tickets(make_run(), [("train", hostile, "Refund"), *ROWS])
     start_fine_tuning.fn(run)
     assert run.count("SELECT COUNT(*) FROM TRAINING_ROWS WHERE prompt = ?", hostile) == 1
+
+
+def test_no_bind_grows_with_the_examples_and_rows_are_made_once(make_run, tmp_path, monkeypatch):
+    """The text of a statement with its binds should stay below 1 MB (docs: user-guide/query-size-limits)."""
+    lines = [{"category": "Refund", "scenario": "s", "request": f"money {n} {'.' * 1000}"} for n in range(2000)]
+    (tmp_path / "known.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    prompt = "{{ count }} of {{ category }} like {{ examples }}"
+    change = {"generate.examples": {"file": "known.jsonl"}, "generate.prompt": prompt, "fine_tune.rows": "both"}
+    run, sent = with_tickets(make_run(change)), []
+    for module in ("cortex_distill.run", "cortex_distill.upload"):
+        monkeypatch.setattr(f"{module}.execute", lambda *given: sent.append(given[1]) or execute(*given))
+    fine_tune.write_rows(run)
+    assert max(len(str(bind)) for one in sent for bind in one.binds) < 1_100_000
+    assert sum("FROM TICKETS" in one.text for one in sent) == 1
+    assert run.count("SELECT COUNT(*) FROM TRAINING_ROWS") == 2004
