@@ -5,8 +5,8 @@
     make app                                                                        # in another terminal
     .venv/bin/python docs/pictures.py http://127.0.0.1:4200 http://127.0.0.1:8501 [folder]
 
-Addresses are those that `make up` and `make app` print. With a folder, every width, scheme and UI is taken, too. Look at
-each picture afterwards. The two of the review form are cut by hand: a run has to wait for somebody (docs/review.md).
+Addresses are those that `make up` and `make app` print. With a folder, every width, scheme and UI is taken, too. Look
+at each picture afterwards. The two of the review form are cut by hand: a run has to wait for somebody (docs/review.md).
 """
 
 from __future__ import annotations
