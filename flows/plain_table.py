@@ -22,7 +22,7 @@ class PlainTable(Table):
 
     spare: Sequence[str] = ()
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:  # type: ignore[override]
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         for narrower in (self._break_heads, self._move_together, *(self._without(name) for name in self.spare)):
             if self.__rich_measure__(console, options.update(max_width=WIDEST)).maximum <= options.max_width:
                 break
