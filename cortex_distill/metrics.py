@@ -1,9 +1,9 @@
 """Numbers about one arm with their uncertainty: accuracies with intervals, scores per category."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from sklearn.metrics import precision_recall_fscore_support
 from statsmodels.stats.proportion import proportion_confint
 
 Confusion = Mapping[tuple[str, str], int]
@@ -65,18 +65,16 @@ def design_effect(groups: Iterable[tuple[int, int, int]]) -> float:
 
 def class_scores(confusion: Confusion, categories: Sequence[str]) -> list[ClassScores]:
     """Precision, recall and F1 of each category, 0 where a denominator is 0; answers off the list are wrong."""
-    asked, said = Counter[str](), Counter[str]()
-    for (category, prediction), rows in confusion.items():
-        asked[category] += rows
-        said[prediction] += rows
-    return [_class_score(name, confusion.get((name, name), 0), asked[name], said[name]) for name in categories]
-
-
-def _class_score(category: str, right: int, asked: int, said: int) -> ClassScores:
-    """`asked`: rows of the category; `said`: rows that were put there. F1 is their harmonic mean, 2 right / (asked +
-    said)."""
-    precision, recall = right / said if said else 0.0, right / asked if asked else 0.0
-    return ClassScores(category, precision, recall, 2 * right / (asked + said) if asked + said else 0.0, asked)
+    pairs = list(confusion)
+    scores = precision_recall_fscore_support(
+        [category for category, _ in pairs],
+        [prediction for _, prediction in pairs],
+        labels=list(categories),
+        sample_weight=[confusion[pair] for pair in pairs],
+        zero_division=0,
+    )
+    rows = zip(categories, *scores, strict=True)
+    return [ClassScores(name, float(p), float(r), float(f), round(n)) for name, p, r, f, n in rows]
 
 
 def macro_f1(confusion: Confusion, categories: Sequence[str]) -> float:
