@@ -19,6 +19,7 @@ from cortex_distill.local.cortex.answers import Answers
 from cortex_distill.local.cortex.finetune import Jobs
 from cortex_distill.local.cortex.tuning_data import TuningData
 from cortex_distill.local.cortex.tuning_store import TuningStore
+from cortex_distill.local.duck import literal, quoted
 from cortex_distill.local.faults import Refused
 from cortex_distill.local.providers import Provider
 from cortex_distill.local.session import history
@@ -107,12 +108,12 @@ class Engine:
         self._instance.duck_conn.close()
 
     def _attach(self, duck: duckdb.DuckDBPyConnection) -> None:
-        duck.execute(f"ATTACH {_literal(self.home / OWN_FILE)} AS SNOWFLAKE")
+        duck.execute(f"ATTACH {literal(str(self.home / OWN_FILE))} AS SNOWFLAKE")
         for file in sorted(self.home.glob("*.db")):
             if file.name == OWN_FILE:
                 continue
-            name = '"' + file.stem.replace('"', '""') + '"'
-            duck.execute(f"ATTACH {_literal(file)} AS {name}")
+            name = quoted(file.stem)
+            duck.execute(f"ATTACH {literal(str(file))} AS {name}")
             duck.execute(info_schema.per_db_creation_sql(file.stem))
             duck.execute(macros.creation_sql(file.stem))
             noted.restore(duck, file.stem)
@@ -145,10 +146,6 @@ class _Forgetful(dict[str, tuple[Any, ...]]):
 
     def __setitem__(self, key: str, value: tuple[Any, ...]) -> None:
         """Keep nothing: RESULT_SCAN reads what the journal keeps (`history`)."""
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _in_use(home: Path, error: duckdb.Error) -> SetupError:

@@ -7,6 +7,7 @@ from fakesnow import statement_type
 from sqlglot import exp
 
 from cortex_distill.local.cortex import calls
+from cortex_distill.local.duck import literal
 from cortex_distill.local.faults import Refused, as_refused, unsupported
 from cortex_distill.local.scripting import scripting
 from cortex_distill.local.session import commands
@@ -117,7 +118,7 @@ class LocalCursor(TranslatingCursor):
             session.views.follow(tree)
         else:
             told = declared.answer(tree, session, duck)
-        return None if told is None else self.answer(f'SELECT {noted.literal(told)} AS "status"')
+        return None if told is None else self.answer(f'SELECT {literal(told)} AS "status"')
 
     def _note(self, notes: noted.Notes | None, tree: exp.Expr) -> None:
         """After a statement that succeeded: what is to be known of it later."""

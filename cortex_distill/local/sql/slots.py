@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlglot import exp
 
+from cortex_distill.local.duck import literal
 from cortex_distill.local.session.temporary import PREFIX
 from cortex_distill.local.sql import binds
 
@@ -51,12 +52,12 @@ class Filling(NamedTuple):
 def slots_of(tree: exp.Expr) -> frozenset[int]:
     """The numbers of the binds of a parsed statement that get a slot; the value of another one is part of its shape."""
     places = binds.marked(tree)
-    tied = {number for literal, number in places if not _is_plain(literal)}
+    tied = {number for place, number in places if not _is_plain(place)}
     return frozenset(number for _, number in places) - tied
 
 
-def _is_plain(literal: exp.Expr) -> bool:
-    parent = literal.parent
+def _is_plain(place: exp.Expr) -> bool:
+    parent = place.parent
     if isinstance(parent, exp.Tuple) and isinstance(parent.parent, exp.Values):
         return not isinstance(parent.parent.parent, exp.Insert)  # there a row decides what the others may be
     return isinstance(parent, _PLAIN)
@@ -128,4 +129,4 @@ class Template:
 def _written(value: str | int | float | Decimal | Any) -> str:
     if isinstance(value, int):
         return str(abs(value))
-    return exp.Literal.string(value if isinstance(value, str) else binds.text_of(value)).sql("duckdb")
+    return literal(value if isinstance(value, str) else binds.text_of(value))
