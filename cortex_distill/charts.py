@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cortex_distill.heat_map import heat_map as heat_map
 from cortex_distill.heat_map import heat_maps as heat_maps
 from cortex_distill.markup import one_line
-from cortex_distill.picture import FAINT, LINE, WIDTH, as_image, drawn, pixels, words
+from cortex_distill.picture import CARD, FAINT, LINE, WIDTH, as_image, drawn, pixels, words
 
 if TYPE_CHECKING:
     import altair as alt
@@ -101,7 +101,9 @@ def _dots(placed: list[dict[str, Any]], title: str) -> Iterator[alt.Chart]:
     yield bars.encode(x=across("low"), x2="high:Q", y=y, color=colour)
     dots = drawn(placed).mark_point(filled=True, size=105, opacity=1)
     yield dots.encode(x=across("value"), y=y, color=colour, shape=shape)
-    yield words([{**mark, "x": 0} for mark in placed], dx=7).encode(x=across("high"))
+    said = [{**mark, "x": 0} for mark in placed]
+    yield words(said, dx=7, stroke=CARD, strokeWidth=5).encode(x=across("high"))  # what joins two marks ends before it
+    yield words(said, dx=7).encode(x=across("high"))
 
 
 def _looks(placed: Iterable[dict[str, Any]]) -> dict[str, tuple[str, str]]:

@@ -141,10 +141,12 @@ def run_cells(one: Standing) -> list[str]:
 
 def _link(one: Standing) -> str:
     """Relative, because that leads to the same UI as the page it stands on."""
-    return f"[{one.run_id[:8]}](../../runs/flow-run/{one.run_id}) {one.ended_at:%d %b %H:%M}"
+    return f"[{one.run_id[:8]}](../../runs/flow-run/{one.run_id}) {one.ended_at:%d\xa0%b\xa0%H:%M}"
 
 
 def _accuracy(one: Standing) -> str:
     """The figure in bold, with its interval and the number of rows."""
-    figure = one.tuned
-    return f"**{figure.value:.2f}** ({figure.low:.2f}–{figure.high:.2f}) n\xa0=\xa0{one.n}" if figure else "not tuned"
+    if (figure := one.tuned) is None:
+        return "not tuned"
+    together = f"({figure.low:.2f}–\u2060{figure.high:.2f})"  # a word joiner: an interval is not broken after its dash
+    return f"**{figure.value:.2f}** {together} n\xa0=\xa0{one.n}"

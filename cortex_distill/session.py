@@ -58,9 +58,8 @@ def who_answers(session: Session, model: str) -> str:
 
     Raises SqlError if nobody does.
     """
-    account = str(execute(session, Sql("SELECT CURRENT_ACCOUNT()", ()))[0][0])
     if not hasattr(session.connection, "is_local"):
-        return account
+        return str(execute(session, Sql("SELECT CURRENT_ACCOUNT()", ()))[0][0])
     return str(execute(session, Sql("SELECT SNOWFLAKE.LOCAL.SERVED_BY(?)", (model,)))[0][0])
 
 

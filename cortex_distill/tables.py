@@ -83,12 +83,14 @@ THERE = f"""SELECT table_name, column_name FROM INFORMATION_SCHEMA.COLUMNS WHERE
     AND table_name IN ({", ".join(f"'{table}'" for table in TABLES)})"""
 
 
-def complete_sql(there: Iterable[tuple[str, str]] = ()) -> list[str]:
+def complete_sql(there: Iterable[tuple[str, str]] | None = None) -> list[str]:
     """Statements after which every table of TABLES is there, with every column of ADDED; `there` is the answer to
-    THERE. Each does no harm where somebody else was faster."""
-    known = set(map(tuple, there))
+    THERE, None where nobody looked. A table that is made now has its columns. Each statement does no harm where
+    somebody else was faster."""
+    known = set(map(tuple, there or ()))
     tables = {table for table, _ in known}
-    added = ((table, column) for table, columns in ADDED.items() if table in tables or not known for column in columns)
+    old = ADDED if there is None else ADDED.keys() & tables
+    added = ((table, column) for table, columns in ADDED.items() if table in old for column in columns)
     return [
         *(create_sql(table) for table in TABLES if table not in tables),
         *(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +21,7 @@ from cortex_distill.sql import Sql
 from cortex_distill.tables import create_sql
 from cortex_distill.verdicts import p_text
 from flows.console import console as console
+from flows.plain_table import plain as plain
 
 if TYPE_CHECKING:
     from cortex_distill.config_gate import Gate
@@ -42,11 +43,12 @@ def show_summary(summary: Summary) -> None:
         console.print(Text(f"  holdout: {summary.holdout_about}", style="dim"))
     console.print(Text(f"  {summary.training}", style="dim"))
     console.print(
-        f"\n[bold]A/B[/bold]: the prompts on the same rows ({summary.best_set}), exact McNemar, Holm-corrected"
+        f"\n[bold]A/B[/bold]: the prompts on the same rows ({summary.best_set}), exact McNemar, Holm-corrected",
+        highlight=False,
     )
     for line in _verdicts(summary):
         console.print(Text(f"  {line}"))
-    console.print(f"\n[bold]Tickets[/bold]: {_funnel(summary)}")
+    console.print(f"\n[bold]Tickets[/bold]: {_funnel(summary)}", highlight=False)
     if summary.quotas and summary.quotas.is_shown:
         console.print(quota_table(summary.quotas))
     if summary.diversity:
@@ -75,14 +77,6 @@ def show_gate(bars: Sequence[Gate], summary: Summary) -> bool:
     return not any(one.missing for one in checked)
 
 
-def plain(title: str, columns: list[tuple[str, str]]) -> Table:
-    """A table without lines around it; columns as (name, `right` or anything else)."""
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, side in columns:
-        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=side == "right")
-    return table
-
-
 def _next() -> Iterator[tuple[str, str]]:
     """Where to look: a command or an address, and what is there."""
     from prefect.settings import get_current_settings  # noqa: PLC0415  loaded by the flow, and slow without one
@@ -99,7 +93,7 @@ def _results(summary: Summary) -> Table:
     columns += [("off list", "right"), ("silent", "right"), ("tokens", "right")]
     names = {score.role: score.model for score in summary.scores}
     models = f"teacher {names.get('teacher')}, student {names.get('base student')}"
-    table = plain(f"{summary.experiment} on {summary.engine}: {models}", columns)
+    table = plain(f"{summary.experiment} on {summary.engine}: {models}", columns, spare=["tokens"])
     last = ""
     for score in summary.scores:
         if score.evaluation_set != last:
@@ -195,17 +189,20 @@ def show_experiments(session: Session, run_id: str | None, last: int) -> None:
         wanted = f"a run that begins with '{run_id}'" if run_id else "a run"
         start = f"{typed('distill')} run configs/support_tickets.yaml"
         raise StepError(f"EXPERIMENTS has no row of {wanted}; start one with: {start}")
-    columns = [("run", ""), ("experiment", ""), ("set", ""), ("model", ""), ("prompt", ""), ("answered by", "")]
-    table = plain("EXPERIMENTS", [*columns, ("n", "right"), ("accuracy (95 %)", "right"), ("at", "right")])
-    previous = None
-    for run, experiment, evaluation_set, role, variant, served_by, n, accuracy, low, high, at in rows:
-        if previous not in (None, run):
-            table.add_section()
-        first = (run[:8], experiment) if run != previous else ("", "")
-        figures = (str(n), figure(accuracy, low, high), f"{at:%m-%d %H:%M}" if run != previous else "")
-        table.add_row(*(Text(cell) for cell in (*first, evaluation_set, role, variant, served_by, *figures)))
-        previous = run
-    console.print(table)
+    columns = [("set", ""), ("model", ""), ("prompt", ""), ("n", "right"), ("accuracy (95 %)", "right")]
+    for run, mine in groupby(rows, key=lambda row: row[0]):
+        scores = list(mine)
+        table = plain(f"{run[:8]}  {scores[0][1]}, {scores[0][10]:%d %b %H:%M}", columns)
+        answered: dict[str, list[str]] = {}
+        for _, _, evaluation_set, role, variant, served_by, n, accuracy, low, high, _ in scores:
+            cells = (evaluation_set, role, variant, f"{n:,}", figure(accuracy, low, high))
+            table.add_row(*map(Text, cells), style="bold" if role == "tuned student" else "")
+            if role not in answered.setdefault(served_by, []):
+                answered[served_by].append(role)
+        console.print(table)
+        for name, roles in answered.items():
+            console.print(Text(f"  {', '.join(roles)}: answered by {name}", style="dim"))
+        console.print()
 
 
 def experiments_sql(run_id: str | None, last: int) -> Sql:

@@ -19,6 +19,7 @@ from cortex_distill.local.cortex.answers import Answers
 from cortex_distill.local.cortex.finetune import Jobs
 from cortex_distill.local.cortex.tuning_data import TuningData
 from cortex_distill.local.cortex.tuning_store import TuningStore
+from cortex_distill.local.duck import literal, quoted
 from cortex_distill.local.faults import Refused
 from cortex_distill.local.providers import Provider
 from cortex_distill.local.session import history
@@ -26,6 +27,7 @@ from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.journal import Journal, Statement
 from cortex_distill.local.session.locks import Locks
 from cortex_distill.local.session.temporary import PREFIX
+from cortex_distill.local.session.views import Views
 from cortex_distill.local.sql import json_functions, json_tree, noted
 from cortex_distill.local.stages.stages import forget_sessions
 from cortex_distill.local.wire.protocol import Protocol
@@ -41,7 +43,7 @@ class Engine:
 
     def __init__(self, home: Path, provider: Provider, account: str = "LOCAL") -> None:
         self.home, self.provider, self.account = home.resolve(), provider, account
-        self.locks, self.journal = Locks(), Journal()
+        self.locks, self.journal, self._views = Locks(), Journal(), Views()
         self._opening = threading.Lock()
         self._sessions = 0
         self._connections: list[SnowflakeConnection] = []
@@ -78,6 +80,7 @@ class Engine:
                 self._sessions,
                 self.account,
                 self.journal,
+                self._views,
                 database=database,
                 schema=schema,
                 autocommit=autocommit,
@@ -105,12 +108,12 @@ class Engine:
         self._instance.duck_conn.close()
 
     def _attach(self, duck: duckdb.DuckDBPyConnection) -> None:
-        duck.execute(f"ATTACH {_literal(self.home / OWN_FILE)} AS SNOWFLAKE")
+        duck.execute(f"ATTACH {literal(str(self.home / OWN_FILE))} AS SNOWFLAKE")
         for file in sorted(self.home.glob("*.db")):
             if file.name == OWN_FILE:
                 continue
-            name = '"' + file.stem.replace('"', '""') + '"'
-            duck.execute(f"ATTACH {_literal(file)} AS {name}")
+            name = quoted(file.stem)
+            duck.execute(f"ATTACH {literal(str(file))} AS {name}")
             duck.execute(info_schema.per_db_creation_sql(file.stem))
             duck.execute(macros.creation_sql(file.stem))
             noted.restore(duck, file.stem)
@@ -143,10 +146,6 @@ class _Forgetful(dict[str, tuple[Any, ...]]):
 
     def __setitem__(self, key: str, value: tuple[Any, ...]) -> None:
         """Keep nothing: RESULT_SCAN reads what the journal keeps (`history`)."""
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _in_use(home: Path, error: duckdb.Error) -> SetupError:

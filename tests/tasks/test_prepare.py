@@ -28,6 +28,11 @@ def test_a_table_of_an_earlier_version_gets_its_new_columns_and_a_whole_schema_c
     assert run.count("SELECT COUNT(*) FROM TICKETS WHERE similarity IS NULL AND round = 1") == 1
 
 
+def test_tables_that_are_made_now_need_no_further_columns():
+    assert not any("ALTER" in statement for statement in complete_sql([]))
+    assert any("ALTER" in statement for statement in complete_sql())
+
+
 def test_preparing_twice_writes_the_rows_once(make_run, tmp_path):
     (tmp_path / "rows.csv").write_text("request,category\nmoney please,Refund\n", encoding="utf-8")
     run = make_run({"holdout.file": "rows.csv"})

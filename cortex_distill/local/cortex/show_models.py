@@ -11,9 +11,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import duckdb
-from sqlglot import exp
 
 from cortex_distill.local.cortex.catalogue import MODELS
+from cortex_distill.local.duck import literal
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.names import parts_of, resolved
 
@@ -53,9 +53,9 @@ def show_models(sql: str, session: "LocalConnection") -> str | None:
     shown = _base_models(session.parameters.day) if found["base"] else f"{_TUNED} UNION ALL {_as_models()}"
     conditions = ["TRUE"]
     if database is not None:
-        conditions.append(f'"database_name" = {_literal(database)}')
+        conditions.append(f'"database_name" = {literal(database)}')
     if schema is not None:
-        conditions.append(f'"schema_name" = {_literal(schema)}')
+        conditions.append(f'"schema_name" = {literal(schema)}')
     if found["like"]:
         conditions.append(f'"name" ILIKE {found["like"]}')
     if found["starts"]:
@@ -80,7 +80,7 @@ def _scope(kind: str | None, scope: str | None, session: "LocalConnection") -> t
 
 
 def _rows(rows: list[list[str | None]], names: list[str]) -> str:
-    values = ", ".join(f"({', '.join('NULL' if cell is None else _literal(cell) for cell in row)})" for row in rows)
+    values = ", ".join(f"({', '.join('NULL' if cell is None else literal(cell) for cell in row)})" for row in rows)
     columns = ", ".join(f'"{name}"' for name in names)
     return f"(VALUES {values}) AS _({columns})"
 
@@ -108,7 +108,7 @@ def _as_models() -> str:
 
 def _drop(name: str, if_exists: bool, session: "LocalConnection") -> str:
     place = resolved(name, f"{session.database or ''}.{session.schema or ''}")
-    return f"""SELECT {DROP}({", ".join(map(_literal, place))}, {if_exists}) AS "status" """
+    return f"""SELECT {DROP}({", ".join(map(literal, place))}, {if_exists}) AS "status" """
 
 
 def drop_all_of(duck: duckdb.DuckDBPyConnection, database: str, schema: str | None) -> None:
@@ -117,7 +117,3 @@ def drop_all_of(duck: duckdb.DuckDBPyConnection, database: str, schema: str | No
     query = f"SELECT database, schema, model FROM SNOWFLAKE.CORTEX.MODELS WHERE {there}"
     for place in duck.execute(query, [database, schema]).fetchall():
         duck.execute(f"SELECT {DROP}(?, ?, ?, true)", list(place))
-
-
-def _literal(text: str) -> str:
-    return exp.Literal.string(text).sql("duckdb")

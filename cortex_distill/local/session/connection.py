@@ -14,6 +14,7 @@ from cortex_distill.local.cortex.calls import LANE
 from cortex_distill.local.session.journal import CURRENT, Asked, Journal
 from cortex_distill.local.session.session_parameters import Parameters
 from cortex_distill.local.session.temporary import TemporaryTables
+from cortex_distill.local.session.views import Views
 from cortex_distill.local.stages.stages import Stages
 
 ROLE, WAREHOUSE, USER = "LOCAL", "LOCAL", "LOCAL"
@@ -22,8 +23,10 @@ ROLE, WAREHOUSE, USER = "LOCAL", "LOCAL", "LOCAL"
 class LocalConnection(FakeSnowflakeConnection):
     """A session's state. Statements outside a transaction run side by side, each on its own DuckDB connection."""
 
-    def __init__(self, instance: FakeSnow, number: int, account: str, journal: Journal, **options: Any) -> None:
-        self.number, self.account, self.journal = number, account, journal
+    def __init__(
+        self, instance: FakeSnow, number: int, account: str, journal: Journal, views: Views, **options: Any
+    ) -> None:
+        self.number, self.account, self.journal, self.views = number, account, journal, views
         self.lock = threading.RLock()
         self.values: dict[str, str] = {}  # SET x = …, as Snowflake text
         self.parameters = Parameters()

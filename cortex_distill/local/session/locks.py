@@ -28,8 +28,8 @@ class Locks:
         """Hold what the statement needs. Inside a transaction nothing is held: DuckDB reports the conflict."""
         if session.open_transaction:
             yield
-        elif isinstance(tree, _WRITERS):
-            with self._table(tree):
+        elif name := written(tree):
+            with self._named(name):
                 yield
         elif isinstance(tree, _DEFINERS) and not isinstance(tree.args.get("expression"), exp.Query):
             with self._catalog:
@@ -38,18 +38,23 @@ class Locks:
             yield
 
     @contextmanager
-    def loading(self, table: str | None, session: "LocalConnection") -> Iterator[None]:
-        """Let the loads of a table wait for each other: the second is to see which files the first has loaded."""
+    def writing(self, table: str | None, session: "LocalConnection") -> Iterator[None]:
+        """Hold a table's lock, if one is named. Loads of a table wait for each other, too: the second is to see which
+        files the first has loaded."""
         if table is None or session.open_transaction:
             yield
         else:
             with self._named(table):
                 yield
 
-    def _table(self, tree: exp.Expr) -> threading.RLock:
-        table = tree.this if isinstance(tree.this, exp.Table) else tree.find(exp.Table)
-        return self._named(table.name if table is not None else "")
-
     def _named(self, name: str) -> threading.RLock:
         with self._guard:
             return self._tables[name.upper()]
+
+
+def written(tree: exp.Expr) -> str | None:
+    """The name of the table that is locked for an UPDATE, DELETE or MERGE; None for any other statement."""
+    if not isinstance(tree, _WRITERS):
+        return None
+    table = tree.this if isinstance(tree.this, exp.Table) else tree.find(exp.Table)
+    return table.name if table is not None else None

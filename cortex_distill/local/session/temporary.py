@@ -33,10 +33,9 @@ class TemporaryTables:
             self._known.add(place)
         elif not self._known:
             return
-        common = {cte.alias_or_name.upper() for cte in tree.find_all(exp.CTE)}
         replaces = isinstance(tree, exp.Create) and created is None
-        for table in list(tree.find_all(exp.Table)):
-            if (not table.db and table.name.upper() in common) or (replaces and table is _target(tree)):
+        for table in _tables(tree):
+            if replaces and table is _target(tree):
                 continue
             place = place_of(table, database, schema)
             if place in self._known:
@@ -44,6 +43,14 @@ class TemporaryTables:
                 table.set("db", exp.to_identifier(self._hidden(place.schema), quoted=True))
                 if isinstance(tree, exp.Drop):
                     self._known.discard(place)
+
+    def has(self, place: Name) -> bool:
+        """Whether that name is a temporary object's."""
+        return place in self._known
+
+    def named(self, tree: exp.Expr, database: str | None, schema: str | None) -> dict[Name, bool]:
+        """The tables and views that a statement names, and which of them are temporary."""
+        return {place: self.has(place) for place in (place_of(table, database, schema) for table in _tables(tree))}
 
     def renamed(self, place: Name, name: str) -> None:
         """The table that really is at `place` has another name now; of no concern if it is none of these."""
@@ -86,6 +93,12 @@ class TemporaryTables:
 
     def _hidden(self, schema: str) -> str:
         return f"{PREFIX}{self._session}_{schema}"
+
+
+def _tables(tree: exp.Expr) -> list[exp.Table]:
+    """All that a statement names; not its common table expressions."""
+    common = {cte.alias_or_name.upper() for cte in tree.find_all(exp.CTE)}
+    return [table for table in tree.find_all(exp.Table) if table.db or table.name.upper() not in common]
 
 
 def _target(tree: exp.Expr) -> exp.Table | None:

@@ -6,11 +6,12 @@ Sources: docs: sql-reference/sql/alter-table, sql-reference/constraints-drop.
 import duckdb
 from sqlglot import exp
 
+from cortex_distill.local.duck import literal
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.temporary import place_of
-from cortex_distill.local.sql.noted import FS, comments_of, in_ext, literal, names, note, noted, stored
+from cortex_distill.local.sql.noted import FS, comments_of, in_ext, names, note, noted, stored
 
 _EXTENSIONS = ("_fs_columns_ext", "_fs_tables_ext")
 

@@ -69,14 +69,19 @@ def unmark(text: str) -> str:
 
 def fill(tree: exp.Expr, values: Sequence[Any], count: int) -> exp.Expr:
     """Put the values where the marks are: as typed literals, so that no later rewriting can move them."""
-    if count != len(values):
-        message = f"SQL compilation error: {count} bind variables in the text, {len(values)} values given"
+    return put(tree, [literal(value) for value in values], count)
+
+
+def put(tree: exp.Expr, parts: Sequence[exp.Expr], count: int) -> exp.Expr:
+    """Put a part of a tree where each mark is."""
+    if count != len(parts):
+        message = f"SQL compilation error: {count} bind variables in the text, {len(parts)} values given"
         raise Refused(message, 2049, "42601")
     places = marked(tree)
     if {number for _, number in places} != set(range(count)):
         raise unsupported("a bind variable at this place of the statement")
     for place, number in places:
-        place.replace(literal(values[number]))
+        place.replace(parts[number].copy())
     return tree
 
 
@@ -93,24 +98,29 @@ def literal(value: Any) -> exp.Expr:
         return exp.HexString(this=value.hex())
     if isinstance(value, str):
         return exp.Literal.string(value)
-    return _typed(value)
+    return exp.cast(exp.Literal.string(text_of(value)), kind_of(value))
 
 
-def _typed(value: Any) -> exp.Expr:
+def text_of(value: Any) -> str:
+    """A typed value as the text that a cast reads."""
     if isinstance(value, float):
-        return _cast(repr(value), "double")
+        return repr(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat(sep=" ") if isinstance(value, datetime.datetime) else str(value.isoformat())
+
+
+def kind_of(value: Any) -> str:
+    """The type that a typed value's text is cast to."""
+    if isinstance(value, float):
+        return "double"
     if isinstance(value, Decimal):
         exponent = value.as_tuple().exponent
-        scale = max(0, -exponent) if isinstance(exponent, int) else 0
-        return _cast(f"{value:f}", f"decimal(38, {scale})")
+        return f"decimal(38, {max(0, -exponent) if isinstance(exponent, int) else 0})"
     if isinstance(value, datetime.datetime):
-        return _cast(value.isoformat(sep=" "), "timestamptz" if value.tzinfo else "timestamp")
+        return "timestamptz" if value.tzinfo else "timestamp"
     if isinstance(value, datetime.date):
-        return _cast(value.isoformat(), "date")
+        return "date"
     if isinstance(value, datetime.time):
-        return _cast(value.isoformat(), "time")
+        return "time"
     raise Refused(f"a bind of type {type(value).__name__} is not supported", 2, "0A000")
-
-
-def _cast(text: str, kind: str) -> exp.Expr:
-    return exp.cast(exp.Literal.string(text), kind)

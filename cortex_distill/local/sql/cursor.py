@@ -7,14 +7,14 @@ from fakesnow import statement_type
 from sqlglot import exp
 
 from cortex_distill.local.cortex import calls
+from cortex_distill.local.duck import literal
 from cortex_distill.local.faults import Refused, as_refused, unsupported
 from cortex_distill.local.scripting import scripting
 from cortex_distill.local.session import commands
 from cortex_distill.local.session.history import answered
-from cortex_distill.local.sql import altered, binds, databases, declared, forget, naming, noted, statement_rules
+from cortex_distill.local.sql import altered, binds, databases, declared, forget, merge, naming, noted, statement_rules
 from cortex_distill.local.sql.dialect import parse
 from cortex_distill.local.sql.functions import create_function, drop_function
-from cortex_distill.local.sql.merge import run_merge
 from cortex_distill.local.sql.translating import TranslatingCursor
 from cortex_distill.local.stages import staged
 from cortex_distill.local.wire.results import Result
@@ -49,12 +49,9 @@ class LocalCursor(TranslatingCursor):
 
     def _run(self, tree: exp.Expr) -> Result:
         kind, session, duck = statement_type.statement_type_id(tree), self._conn, self._duck_conn
-        statement_rules.check(tree)
-        statement_rules.rewrite(tree)
+        self._settle(tree)
         if commands.set_variables(tree, session, self._evaluate):
             return self.answer(commands.DONE)
-        naming.settle(tree, session, duck)
-        staged.rewrite(tree, session, duck)
         if session.open_transaction and isinstance(tree, exp.Transaction):
             return self.answer(commands.DONE)  # a second BEGIN is ignored
         if isinstance(tree, statement_rules.DDL) and (session.open_transaction or not session._autocommit):
@@ -74,31 +71,60 @@ class LocalCursor(TranslatingCursor):
         self._note(notes, tree)
         return self.result(kind)
 
+    def text_of(self, tree: exp.Expr) -> str | None:
+        """What DuckDB would be told of a query, INSERT, UPDATE, DELETE or MERGE. Runs nothing.
+
+        None if that is more than one statement, or if it asks a model.
+        """
+        self._settle(tree)
+        self._conn.temporary.rewrite(tree, self._duck_conn, self._conn.database, self._conn.schema)
+        if isinstance(tree, exp.Merge):
+            text = merge.prepared(tree, self._duck_conn, self.guarded)
+        else:
+            parts = self.parts(tree)
+            text = parts[0].sql("duckdb")
+            if len(parts) > 1 or self.asks(parts[0]):
+                return None
+        return None if self._asks else text
+
+    def _settle(self, tree: exp.Expr) -> None:
+        statement_rules.check(tree)
+        statement_rules.rewrite(tree)
+        naming.settle(tree, self._conn, self._duck_conn)
+        staged.rewrite(tree, self._conn, self._duck_conn)
+
     def _answered(self, tree: exp.Expr) -> Result | None:
         """The answer of a statement that DuckDB does not run as a whole; None for the others."""
         session, duck = self._conn, self._duck_conn
         kind = tree.kind if isinstance(tree, exp.Create | exp.Drop) else None
         if isinstance(tree, exp.Merge):
-            return self.answer(run_merge(tree, duck, self.guarded))
+            text, actions = merge.prepared(tree, duck, self.guarded), merge.kinds(tree)
+            counts = self.answer(merge.run(text, actions, duck))
+            self.said = None if self._asks else text
+            return counts
         if kind == "FUNCTION":
             define = drop_function if isinstance(tree, exp.Drop) else create_function
             define(tree, duck, self.translated)
+            session.views.follow(tree)
             return self.answer(commands.DONE)
         if isinstance(tree, exp.Create) and kind == "DATABASE":
             databases.create(tree, session, duck, self.run_translated)
+            session.views.follow(tree)
             return self.answer(commands.DONE)
         if isinstance(tree, exp.Create) and kind == "SCHEMA" and tree.args.get("replace"):
             databases.replace(tree, session, duck)
         if isinstance(tree, exp.Drop) and kind in ("DATABASE", "SCHEMA"):
             told: str | None = databases.drop(tree, session, duck)
+            session.views.follow(tree)
         else:
             told = declared.answer(tree, session, duck)
-        return None if told is None else self.answer(f'SELECT {noted.literal(told)} AS "status"')
+        return None if told is None else self.answer(f'SELECT {literal(told)} AS "status"')
 
     def _note(self, notes: noted.Notes | None, tree: exp.Expr) -> None:
         """After a statement that succeeded: what is to be known of it later."""
         session, duck = self._conn, self._duck_conn
         noted.keep(notes, tree, session, duck)
+        session.views.follow(tree)
         if isinstance(tree, exp.Alter) and tree.args.get("kind") == "TABLE":
             altered.follow(tree, session, duck)
         if isinstance(tree, exp.Drop | exp.TruncateTable):

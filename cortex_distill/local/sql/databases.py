@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
+from cortex_distill.local.duck import quoted
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.temporary import place_of
 from cortex_distill.local.sql.forget import forget_all_of
-from cortex_distill.local.sql.noted import quoted
 
 _FILES = "SELECT database_name, path FROM duckdb_databases() WHERE path IS NOT NULL AND database_name <> 'SNOWFLAKE'"
 _SCHEMAS = """SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name = ?

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import duckdb
 from sqlglot import exp
 
+from cortex_distill.local.duck import quoted
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import LocalConnection
@@ -21,7 +22,6 @@ from cortex_distill.local.sql.noted import (
     comments_of,
     in_ext,
     names,
-    quoted,
     sql_of,
     stored,
     target,

@@ -4,11 +4,12 @@ import duckdb
 from sqlglot import exp
 
 from cortex_distill.local.cortex.show_models import drop_all_of
+from cortex_distill.local.duck import literal
 from cortex_distill.local.names import Name
 from cortex_distill.local.scripting import procedures
 from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.temporary import place_of
-from cortex_distill.local.sql.noted import FS, literal
+from cortex_distill.local.sql.noted import FS
 
 
 def forget(tree: exp.Expr, session: LocalConnection, duck: duckdb.DuckDBPyConnection) -> None:

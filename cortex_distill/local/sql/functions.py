@@ -7,6 +7,7 @@ from fakesnow.transforms import upper_case_unquoted_identifiers
 from sqlglot import exp
 
 from cortex_distill.local.cortex import calls
+from cortex_distill.local.duck import quoted
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.sql.dialect import parse_one
 from cortex_distill.local.sql.repair_text import ARGUMENT
@@ -60,9 +61,9 @@ def _define(tree: exp.Expr, duck: duckdb.DuckDBPyConnection, translated: Transla
     body = translated(_each_column(source, cast))
     names = []
     for parameter, part in parameters.items():
-        quoted = exp.to_identifier(parameter, quoted=True).sql("duckdb")
         default = part.find(exp.DefaultColumnConstraint)
-        names.append(quoted if default is None else f"{quoted} := {translated(default.this.copy()).sql('duckdb')}")
+        given = "" if default is None else f" := {translated(default.this.copy()).sql('duckdb')}"
+        names.append(quoted(parameter) + given)
     duck.execute(f"CREATE OR REPLACE MACRO {name}({', '.join(names)}) AS ({body.sql('duckdb')})")
 
 

@@ -1,6 +1,6 @@
 """MERGE as one atomic DuckDB statement (fakesnow's own is three), with Snowflake's counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import duckdb
 from sqlglot import exp
@@ -53,33 +53,43 @@ def _name_all(tree: exp.Merge, described: Callable[[exp.Expr], list[str]]) -> No
             action.set("expression", exp.Tuple(expressions=[two.copy() for two in values]))
 
 
-def run_merge(tree: exp.Merge, duck: duckdb.DuckDBPyConnection, translated: Callable[[exp.Expr], exp.Expr]) -> str:
-    """Run it; the text of a query that returns the counts of the kinds of action that it may take."""
+def prepared(tree: exp.Merge, duck: duckdb.DuckDBPyConnection, translated: Callable[[exp.Expr], exp.Expr]) -> str:
+    """In DuckDB's words, as a statement that returns the action for each row that it changes."""
 
     def described(side: exp.Expr) -> list[str]:
         query = translated(exp.select("*").from_(side.copy())).sql("duckdb")
         return [str(name) for name, *_ in duck.execute(f"DESCRIBE {query}").fetchall()]
 
     _name_all(tree, described)
-    possible = {_prepare(when.args["then"]) for when in tree.args["whens"].expressions}
-    rows = duck.execute(translated(tree).sql("duckdb") + " RETURNING merge_action").fetchall()
-    done = [_ACTIONS[action] for (action,) in rows]
-    counts = [f'{done.count(kind)} AS "number of rows {kind}"' for kind in _ACTIONS.values() if kind in possible]
+    for when in tree.args["whens"].expressions:
+        _prepare(when.args["then"])
+    return translated(tree).sql("duckdb") + " RETURNING merge_action"
+
+
+def kinds(tree: exp.Expr) -> frozenset[str]:
+    """The actions that a MERGE may take: inserted, updated, deleted."""
+    whens = tree.args["whens"].expressions if isinstance(tree, exp.Merge) else []
+    return frozenset(_kind(when.args["then"]) for when in whens)
+
+
+def _kind(then: exp.Expr) -> str:
+    return "updated" if isinstance(then, exp.Update) else "inserted" if isinstance(then, exp.Insert) else "deleted"
+
+
+def run(text: str, kinds: Container[str], duck: duckdb.DuckDBPyConnection) -> str:
+    """Run what was prepared; the text of a query that returns the counts of the actions that it may take."""
+    done = [_ACTIONS[action] for (action,) in duck.execute(text).fetchall()]
+    counts = [f'{done.count(kind)} AS "number of rows {kind}"' for kind in _ACTIONS.values() if kind in kinds]
     return f"SELECT {', '.join(counts)}"
 
 
-def _prepare(then: exp.Expr) -> str:
-    """DuckDB wants the target's columns without a table name. Returns what the branch does."""
+def _prepare(then: exp.Expr) -> None:
+    """DuckDB wants the target's columns without a table name."""
     if isinstance(then, exp.Update):
         for equation in then.expressions:
             if isinstance(equation.this, exp.Column):
                 equation.set("this", exp.column(equation.this.this.copy()))
-        return "updated"
-    if isinstance(then, exp.Insert):
-        if isinstance(then.this, exp.Tuple):
-            bare = [
-                exp.column(part.this.copy()) if isinstance(part, exp.Column) else part for part in then.this.expressions
-            ]
-            then.this.set("expressions", bare)
-        return "inserted"
-    return "deleted"
+    if isinstance(then, exp.Insert) and isinstance(then.this, exp.Tuple):
+        columns = then.this.expressions
+        bare = [exp.column(part.this.copy()) if isinstance(part, exp.Column) else part for part in columns]
+        then.this.set("expressions", bare)

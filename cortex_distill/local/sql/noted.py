@@ -11,6 +11,7 @@ import duckdb
 from fakesnow import info_schema
 from sqlglot import exp
 
+from cortex_distill.local.duck import literal, quoted
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import LocalConnection
@@ -155,13 +156,3 @@ def stored(name: exp.Expr) -> str:
 def sql_of(place: Name) -> str:
     """A table's full name in DuckDB's SQL."""
     return ".".join(quoted(part) for part in place)
-
-
-def quoted(name: str) -> str:
-    """A DuckDB identifier."""
-    return exp.to_identifier(name, quoted=True).sql("duckdb")
-
-
-def literal(text: str) -> str:
-    """A DuckDB text."""
-    return exp.Literal.string(text).sql("duckdb")

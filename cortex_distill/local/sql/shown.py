@@ -3,6 +3,7 @@
 import duckdb
 from sqlglot import exp
 
+from cortex_distill.local.duck import literal
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.session.connection import ROLE, LocalConnection
 from cortex_distill.local.session.temporary import PREFIX
@@ -35,7 +36,7 @@ def query_of(session: LocalConnection, duck: duckdb.DuckDBPyConnection, kind: st
     if kind == "USER FUNCTIONS":
         return _functions(), '"name"'
     if kind == "DATABASES":
-        current = exp.Literal.string(session.database or "").sql("duckdb")
+        current = literal(session.database or "")
         picked = f"* REPLACE (CASE WHEN name = {current} THEN 'Y' ELSE 'N' END AS is_current, '{ROLE}' AS owner)"
         return f"SELECT {picked} FROM {_FS}._fs_show_databases WHERE name <> 'SNOWFLAKE'", '"name"'
     if kind.endswith("KEYS"):
@@ -77,8 +78,8 @@ def _seen(session: LocalConnection, source: str, *, tables: bool = False) -> str
 
 
 def _schemas(session: LocalConnection) -> str:
-    current = exp.Literal.string(session.schema or "").sql("duckdb")
-    database = exp.Literal.string(session.database or "").sql("duckdb")
+    current = literal(session.schema or "")
+    database = literal(session.database or "")
     return f"""SELECT to_timestamp(0) AS created_on, schema_name AS name, 'N' AS is_default,
         CASE WHEN schema_name = {current} AND catalog_name = {database} THEN 'Y' ELSE 'N' END AS is_current,
         catalog_name AS database_name, '{ROLE}' AS owner, '' AS comment, '' AS options, '1' AS retention_time,

@@ -4,8 +4,8 @@ Source: docs: sql-reference/sql/show-tables and its kind; the columns are fakesn
 """
 
 import duckdb
-from sqlglot import exp
 
+from cortex_distill.local.duck import literal
 from cortex_distill.local.faults import unsupported
 from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.sql import grants
@@ -60,7 +60,7 @@ def _literal(words: Wording) -> str:
     if word.kind != "text":
         words.at -= 1
         raise words.error()
-    return exp.Literal.string(text_of(word.text)).sql("duckdb")
+    return literal(text_of(word.text))
 
 
 def _place(session: LocalConnection, words: Wording, kind: str) -> list[str]:
@@ -98,6 +98,4 @@ def _equal(parts: tuple[str, ...], kind: str) -> list[str]:
     names = (
         ("catalog_name", "schema_name") if kind == "USER FUNCTIONS" else ("database_name", "schema_name", "table_name")
     )
-    return [
-        f'"{name}" = {exp.Literal.string(part).sql("duckdb")}' for name, part in zip(names, parts, strict=False) if part
-    ]
+    return [f'"{name}" = {literal(part)}' for name, part in zip(names, parts, strict=False) if part]

@@ -5,6 +5,7 @@ import re
 import duckdb
 from sqlglot import exp
 
+from cortex_distill.local.duck import quoted
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.sql import binds, merge
 
@@ -122,7 +123,7 @@ def copy_constraints(duck: duckdb.DuckDBPyConnection, source: str, target: str) 
     """NOT NULL and defaults of a LIKE or CLONE, which a copy by query loses. Both are names in DuckDB's SQL."""
     described = duck.execute(f"DESCRIBE {source}").fetchall()
     for name, _, nullable, _, default, _ in described:
-        column = exp.to_identifier(name, quoted=True).sql("duckdb")
+        column = quoted(name)
         if default is not None:
             duck.execute(f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {default}")
         if nullable == "NO":

@@ -27,6 +27,8 @@ class TranslatingCursor(FakeSnowflakeCursor):
         super().__init__(conn=session, duck_conn=Plain(duck))  # type: ignore[arg-type]
         self._columns: Sequence[Described] | None = None
         self._asks = False  # a model: such a statement is never run again
+        self.said: str | None = None
+        """DuckDB's text of a query or DML statement that was one there, too, was not loosened, and asks no model."""
 
     def answer(self, sql: str) -> Result:
         """Run DuckDB text."""
@@ -35,19 +37,33 @@ class TranslatingCursor(FakeSnowflakeCursor):
 
     def run_translated(self, tree: exp.Expr) -> None:
         """Run it, in as many parts as DuckDB needs; `result` has the rows of the last."""
-        tree = repair(tree, self._conn.facts())
-        self.check_db_and_schema(tree)
-        for part in (part for one in altered.single(tree) for part in self._transform_explode(one)):
-            translated = self._transform(part, None)
-            self._asks |= calls.guard(translated, self._plan, self._is_view)
+        parts = self.parts(tree)
+        for translated in parts:
+            self.asks(translated)
             try:
-                self._execute(translated.copy())
+                self._execute(translated)
             except (duckdb.BinderException, ProgrammingError) as error:  # bound before it runs: no call was made
                 loose = repair_numbers.loosened(translated, str(error))
                 if loose is None:
                     raise
-                calls.guard(loose, self._plan, self._is_view)
+                self.asks(loose)
                 self._execute(loose)
+                self.said = None
+        if len(parts) > 1 or self._asks:
+            self.said = None
+
+    def parts(self, tree: exp.Expr) -> list[exp.Expr]:
+        """The DuckDB statements that a Snowflake statement needs."""
+        tree = repair(tree, self._conn.facts())
+        self.check_db_and_schema(tree)
+        split = (part for one in altered.single(tree) for part in self._transform_explode(one))
+        return [self._transform(part, None) for part in split]
+
+    def asks(self, translated: exp.Expr) -> bool:
+        """Whether a translated statement asks a model. Raises Refused where it would do so twice for a row."""
+        asks = calls.guard(translated, self._plan, self._is_view)
+        self._asks |= asks
+        return asks
 
     def translated(self, tree: exp.Expr) -> exp.Expr:
         """The DuckDB form of a piece of Snowflake SQL."""
@@ -58,7 +74,7 @@ class TranslatingCursor(FakeSnowflakeCursor):
     def guarded(self, tree: exp.Expr) -> exp.Expr:
         """Likewise. Raises Refused where a model would be called twice."""
         done = self.translated(tree)
-        self._asks |= calls.guard(done, self._plan, self._is_view)
+        self.asks(done)
         return done
 
     def _plan(self, sql: str, optimized: bool) -> str:
@@ -66,9 +82,7 @@ class TranslatingCursor(FakeSnowflakeCursor):
         return str(rows[0][0])
 
     def _is_view(self, names: list[str]) -> bool:
-        places = ", ".join("?" * len(names))
-        query = f"SELECT 1 FROM duckdb_views() WHERE NOT internal AND UPPER(view_name) IN ({places}) LIMIT 1"
-        return bool(self._duck_conn.execute(query, [name.upper() for name in names]).fetchall())
+        return self._conn.views.among(names, self._duck_conn)
 
     def _transform(self, expression: exp.Expr, params: Any) -> exp.Expr:
         """fakesnow's rewriting; then names that DuckDB reserves and Snowflake does not (AT, END, …) are quoted."""
@@ -88,13 +102,29 @@ class TranslatingCursor(FakeSnowflakeCursor):
         return Result(self._arrow_table, columns, kind)
 
     def _execute(self, transformed: exp.Expr, params: Any = None) -> None:
-        self._columns = None
-        if not isinstance(transformed, exp.Query) or _is_special(transformed):
+        self._columns, self.said = None, None
+        if _is_special(transformed) or not (isinstance(transformed, exp.Query) or self._is_counted(transformed)):
             super()._execute(transformed, params)
             return
-        sql = transformed.sql("duckdb")
+        sql = said = transformed.sql("duckdb")
+        if isinstance(transformed, COUNTED):
+            sql = counted(type(transformed), self._duck_conn.execute(sql).fetchall()[0][0])
         self._arrow_table, self._columns = query(self._duck_conn, sql)
-        self._last_sql = sql  # type: ignore[assignment]  # likewise
+        self._last_sql, self.said = sql, said  # type: ignore[assignment]  # likewise
+
+    def _is_counted(self, transformed: exp.Expr) -> bool:
+        """Without autocommit, fakesnow knows when a transaction begins."""
+        return isinstance(transformed, COUNTED) and bool(self._conn._autocommit)
+
+
+COUNTED = (exp.Insert, exp.Update, exp.Delete)
+
+
+def counted(kind: type[exp.Expr], rows: int) -> str:
+    """A DuckDB query of what Snowflake says of rows inserted, updated or deleted."""
+    if kind is exp.Update:
+        return f'SELECT {rows} AS "number of rows updated", 0 AS "number of multi-joined rows updated"'
+    return f'SELECT {rows} AS "number of rows {"inserted" if kind is exp.Insert else "deleted"}"'
 
 
 def _is_special(tree: exp.Expr) -> bool:

@@ -11,6 +11,7 @@ import duckdb
 from fakesnow import statement_type
 from sqlglot import exp
 
+from cortex_distill.local.duck import quoted
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.names import Name
 from cortex_distill.local.session.connection import LocalConnection
@@ -19,7 +20,7 @@ from cortex_distill.local.sql.cursor import LocalCursor
 from cortex_distill.local.stages import stages
 from cortex_distill.local.stages.casting import Column
 from cortex_distill.local.stages.clauses import format_of, matching, reference, rows_query
-from cortex_distill.local.stages.fitting import Target, quoted
+from cortex_distill.local.stages.fitting import Target
 from cortex_distill.local.stages.load_history import LoadHistory
 from cortex_distill.local.stages.loading import prepare
 from cortex_distill.local.stages.staged import StagedFile

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from cortex_distill.local.duck import literal
 from cortex_distill.local.faults import Refused, unsupported
 
 CSV: dict[str, Any] = {
@@ -137,11 +138,6 @@ def _lines(file: Path, options: Mapping[str, Any]) -> str:
 
 def _compression(options: Mapping[str, Any]) -> str:
     return {"GZIP": "gzip", "NONE": "none"}.get(str(options["COMPRESSION"]), "auto_detect")
-
-
-def literal(text: str) -> str:
-    """A DuckDB text literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def file_literal(file: Path) -> str:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import duckdb
 
 from cortex_distill.local.cortex import calls
+from cortex_distill.local.duck import literal, quoted
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.sql.dialect import parse_one
 from cortex_distill.local.stages import staged
 from cortex_distill.local.stages.casting import Column, value
-from cortex_distill.local.stages.file_formats import csv_query, file_literal, header, json_query, literal, width
+from cortex_distill.local.stages.file_formats import csv_query, file_literal, header, json_query, width
 from cortex_distill.local.stages.staged import StagedFile
 
 if TYPE_CHECKING:
@@ -144,8 +145,3 @@ def transformed(
     duck.execute(f"CREATE OR REPLACE TEMP TABLE {staged_file.rows} AS {rows}")
     pairs = zip(kinds, target.columns, strict=True)
     return [_native(f"c{place}", kind, column) for place, (kind, column) in enumerate(pairs, start=1)]
-
-
-def quoted(name: str) -> str:
-    """A DuckDB identifier."""
-    return '"' + name.replace('"', '""') + '"'

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
+from cortex_distill.local.duck import quoted
 from cortex_distill.local.faults import Refused
 from cortex_distill.local.stages.casting import failure
 from cortex_distill.local.stages.file_formats import check_escapes
-from cortex_distill.local.stages.fitting import Fit, Target, quoted, read_csv, read_documents, transformed
+from cortex_distill.local.stages.fitting import Fit, Target, read_csv, read_documents, transformed
 from cortex_distill.local.stages.staged import StagedFile
 
 if TYPE_CHECKING:

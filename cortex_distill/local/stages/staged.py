@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import duckdb
 from sqlglot import exp
 
+from cortex_distill.local.duck import literal
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.stages import stages
 from cortex_distill.local.stages.clauses import format_of, matching, rows_query
-from cortex_distill.local.stages.file_formats import check_escapes, csv_query, file_literal, json_query, literal, width
+from cortex_distill.local.stages.file_formats import check_escapes, csv_query, file_literal, json_query, width
 from cortex_distill.local.stages.wording import text_of
 
 _numbers = itertools.count(1)

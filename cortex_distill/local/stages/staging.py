@@ -5,8 +5,7 @@ import json
 from email.utils import formatdate
 from typing import Any
 
-from sqlglot import exp
-
+from cortex_distill.local.duck import literal
 from cortex_distill.local.faults import Refused, unsupported
 from cortex_distill.local.session.connection import ROLE, LocalConnection
 from cortex_distill.local.stages import stages
@@ -177,4 +176,4 @@ def _chosen(session: LocalConnection, words: Wording) -> tuple[stages.Place, lis
 
 
 def _status(message: str) -> str:
-    return f'SELECT {exp.Literal.string(message).sql("duckdb")} AS "status"'
+    return f'SELECT {literal(message)} AS "status"'

@@ -7,6 +7,8 @@ import duckdb
 import pyarrow as pa
 from fakesnow.arrow import to_sf
 
+from cortex_distill.local.duck import quoted
+
 Described = tuple[Any, ...]
 """A row of DuckDB's DESCRIBE: name, type, and four more."""
 
@@ -74,7 +76,7 @@ def _relation(duck: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelat
         return relation
     names = [f"c{place}" for place in range(len(kinds))]
     picked = [
-        f"{_cast(short, kind) or short} AS {_quoted(name)}"
+        f"{_cast(short, kind) or short} AS {quoted(name)}"
         for short, kind, name in zip(names, kinds, relation.columns, strict=True)
     ]
     return duck.sql(f"SELECT {', '.join(picked)} FROM ({sql}) AS _({', '.join(names)})")
@@ -92,10 +94,6 @@ def _cast(name: str, kind: str) -> str | None:
     if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
         return f"TO_JSON({name})"
     return f"CAST({name} AS VARCHAR)" if kind.startswith("ENUM") else None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def wire_table(table: pa.Table, rowtype: list[Any]) -> pa.Table:
