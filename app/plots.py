@@ -51,7 +51,7 @@ def intervals(scores: Sequence[Row]) -> alt.LayerChart:
     shown = {role: look for role, look in ROLES.items() if any(value["role"] == role for value in values)}
     colours = alt.Scale(domain=list(shown), range=[colour for colour, _ in shown.values()])
     shapes = alt.Scale(domain=list(shown), range=[shape for _, shape in shown.values()])
-    legend = alt.Legend(title=None, orient="top", symbolSize=90, symbolOpacity=1)
+    legend = alt.Legend(title=None, orient="top", columns=2, symbolSize=90, symbolOpacity=1)  # 3 are cut off
     colour = alt.Color("role:N", scale=colours, legend=legend)
     tips = ["role:N", "label:N", alt.Tooltip("accuracy:Q", format=".3f"), "low:Q", "high:Q", "said:N"]
     bars = base.mark_rule(strokeWidth=4, opacity=0.4, strokeCap="round")
