@@ -43,7 +43,8 @@ def page() -> None:
 def _leaderboard() -> None:
     choices = experiment_rows.choices()
     wanted: dict[str, list[str]] = {}
-    for column, (name, options) in zip(st.columns(6), choices.items(), strict=True):
+    places = [*st.columns(3), *st.columns(3)]  # six beside each other leave no room for a word in a narrow window
+    for column, (name, options) in zip(places, choices.items(), strict=True):
         wanted[name] = column.multiselect(NAMES[name], options, key=f"board_{name}", placeholder="all")
     scores = experiment_rows.leaderboard(wanted)
     if not scores:
@@ -91,10 +92,11 @@ def _board_row(score: Row) -> dict[str, Any]:
 def _columns() -> dict[str, Any]:
     share = {name: st.column_config.NumberColumn(format="%.2f") for name in ("95 % from", "to", "Macro F1")}
     accuracy = st.column_config.ProgressColumn(format="%.2f", min_value=0.0, max_value=1.0, width="medium")
+    whole = {name: st.column_config.NumberColumn(format="localized") for name in ("n", "Tokens")}
     credits = st.column_config.NumberColumn(
         format="%.4f", help="Empty where models on a machine answered: those cost none."
     )
-    return {**share, "Accuracy": accuracy, "Credits": credits}
+    return {**share, **whole, "Accuracy": accuracy, "Credits": credits}
 
 
 def _compare(found: list[Row]) -> None:
@@ -126,7 +128,8 @@ def _compare(found: list[Row]) -> None:
     st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch")
     st.altair_chart(plots.intervals([{**score, "label": _label(score)} for score in scores]), width="stretch")
     st.caption(
-        "Intervals that overlap show no difference. `distill compare` tests runs in pairs on the rows they share."
+        "All answered the same rows, so intervals that overlap do not decide: `distill compare` tests runs in pairs on"
+        " the rows they share."
     )
     st.subheader("What differs between the files")
     differences = experiment_rows.config_differences(chosen)
@@ -134,7 +137,7 @@ def _compare(found: list[Row]) -> None:
         renamed = [{"Key": row["key"]} | {heads[run]: one_line(row[run], 400) for run in chosen} for row in differences]
         st.dataframe(pd.DataFrame(renamed), hide_index=True, width="stretch")
     else:
-        st.caption("Nothing: the resolved configs are the same.")
+        st.caption("Nothing: every setting is the same.")
 
 
 def _figures(score: Row) -> str:

@@ -90,7 +90,7 @@ def caution(served_by: set[str], what: str = "figure") -> None:
     if any(name.startswith("simulated") for name in served_by):
         st.warning(f"Simulated models answered here: each {what} shows that the machinery works, and nothing else.")
     elif any(":" in name for name in served_by):
-        st.info(f"Models on this machine answered here: no such {what} is Cortex's.")
+        st.info(f"Models on this machine answered: no {what} here is Cortex's.")
 
 
 def faint(text: str) -> None:

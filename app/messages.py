@@ -39,7 +39,7 @@ def _write(run_id: str) -> None:
     if arm is None or not categories or not models:
         empty("This run has nothing to write about yet.", "Wait until it has ended, or choose another one.")
         return
-    one, two, three, four = st.columns([1.6, 1.8, 1, 1])
+    (one, two), (three, four) = st.columns(2), st.columns(2)
     category = one.selectbox("Category", categories, format_func=one_line, key="messages_category")
     model = two.selectbox("Model", models, index=_first(models, run_id), key="messages_model")
     channel = three.selectbox("Channel", list(letters.WORDS), key="messages_channel")

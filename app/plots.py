@@ -21,6 +21,7 @@ ROLES = {
 INK, FAINT, LINE = "#24292f", "#5c6370", "#e3e5e8"
 RIGHT, WRONG = "#0072B2", "#D55E00"
 PITCH, ROOM = 30, 120  # pixels for a row of the chart; for its axis and legend
+SAID = 84  # pixels right of the chart for the longest figure with its n, where an interval ends at 1
 MOST_COLUMNS = 7  # of a matrix, before its names are slanted
 
 
@@ -47,20 +48,26 @@ def intervals(scores: Sequence[Row]) -> alt.LayerChart:
     x = alt.X(
         "accuracy:Q", scale=scale, axis=alt.Axis(title="accuracy, with its 95 % interval", format=".1f", tickCount=10)
     )
-    colours = alt.Scale(domain=list(ROLES), range=[colour for colour, _ in ROLES.values()])
-    shapes = alt.Scale(domain=list(ROLES), range=[shape for _, shape in ROLES.values()])
-    legend = alt.Legend(title=None, orient="top", symbolSize=90, symbolOpacity=1)
+    shown = {role: look for role, look in ROLES.items() if any(value["role"] == role for value in values)}
+    colours = alt.Scale(domain=list(shown), range=[colour for colour, _ in shown.values()])
+    shapes = alt.Scale(domain=list(shown), range=[shape for _, shape in shown.values()])
+    legend = alt.Legend(title=None, orient="top", columns=2, symbolSize=90, symbolOpacity=1)  # 3 are cut off
     colour = alt.Color("role:N", scale=colours, legend=legend)
     tips = ["role:N", "label:N", alt.Tooltip("accuracy:Q", format=".3f"), "low:Q", "high:Q", "said:N"]
     bars = base.mark_rule(strokeWidth=4, opacity=0.4, strokeCap="round")
     dots = base.mark_point(filled=True, size=95, opacity=1)
-    words = base.mark_text(align="left", dx=8, color=FAINT, fontSize=12)
+    written: dict[str, Any] = {"align": "left", "dx": 8, "fontSize": 12}
+    under = base.mark_text(**written, stroke="white", strokeWidth=5)  # lines of the grid end before a figure
+    words = base.mark_text(**written, color=FAINT)
+    end = alt.X("high:Q", scale=scale)
     layers = (
         bars.encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=colour),
         dots.encode(x=x, y=y, color=colour, shape=alt.Shape("role:N", scale=shapes, legend=legend), tooltip=tips),
-        words.encode(x=alt.X("high:Q", scale=scale), y=y, text="said:N"),
+        under.encode(x=end, y=y, text="said:N"),
+        words.encode(x=end, y=y, text="said:N"),
     )
-    return _looks(alt.layer(*layers).properties(height=PITCH * len(values) + ROOM))
+    room = {"left": 5, "right": SAID, "top": 5, "bottom": 5}
+    return _looks(alt.layer(*layers).properties(height=PITCH * len(values) + ROOM, padding=room))
 
 
 def matrix(cells: Sequence[Row], categories: Sequence[str]) -> alt.LayerChart:

@@ -16,12 +16,12 @@ from look import answered_by, caution, empty, one_line
 
 
 def confusion(found: Sequence[Row]) -> None:
-    """The matrix of one arm on one evaluation set."""
+    """The matrix of one model with one prompt on one evaluation set."""
     left, right = st.columns(2)
     with left:
         run_id = picks.choose_run({run["run_id"]: picks.run_label(run) for run in found}, "matrix_run")
     arms = experiment_rows.arms(run_id)
-    arm = right.selectbox("Arm", arms, format_func=_arm, key="matrix_arm")
+    arm = right.selectbox("Model and prompt", arms, format_func=_arm, key="matrix_arm")
     cells = experiment_rows.confusion(run_id, arm["role"], arm["variant"], arm["evaluation_set"])
     if not cells:
         empty(
@@ -50,27 +50,33 @@ def cost(found: Sequence[Row]) -> None:
     paid = [float(arm["credits"]) for arm in experiment_rows.arms(run_id) if arm["credits"] is not None]
     planned = sum(float(row["credits"]) for row in plan if row["credits"] is not None)
     tokens = sum(int(row[kind] or 0) for row in calls for kind in ("prompt_tokens", "completion_tokens"))
-    one, two, three, four = st.columns(4)
-    one.metric("Calls made", f"{sum(int(row['calls']) for row in calls):,}")
-    two.metric("Tokens", f"{tokens:,}")
-    three.metric(
+    beside = st.container(horizontal=True, gap="large")  # breaks where the window is narrow
+    beside.metric("Calls made", f"{sum(int(row['calls']) for row in calls):,}", width="content")
+    beside.metric("Tokens", f"{tokens:,}", width="content")
+    beside.metric(
         "Credits of its scores",
         f"{sum(paid):.4f}" if paid else "none",
         help="As recorded; none where models on a machine answered.",
+        width="content",
     )
-    four.metric(
+    beside.metric(
         "Plan on Cortex",
         f"{planned:.4f}" if planned else "no price",
         help="From PLANS: as if every ticket were kept.",
+        width="content",
     )
+    counts = ("Calls", "Failed", "Tokens", "Prompt tokens", "Reply tokens")
+    columns = {name: st.column_config.NumberColumn(format="localized") for name in counts}
     st.subheader("Calls that this run made")
     if calls:
-        st.dataframe(pd.DataFrame(map(_call_row, calls)), hide_index=True, width="stretch")
+        table = pd.DataFrame(map(_call_row, calls))
+        st.dataframe(table, hide_index=True, width="stretch", column_config=columns)
     else:
-        empty("This run made no call.", "All its answers were in the ledger before, so they cost nothing again.")
+        empty("This run made no call.", "Other runs had all its answers before, so they cost nothing again.")
     if plan:
         st.subheader("What was planned")
-        st.dataframe(pd.DataFrame(map(_plan_row, plan)), hide_index=True, width="stretch")
+        table = pd.DataFrame(map(_plan_row, plan))
+        st.dataframe(table, hide_index=True, width="stretch", column_config=columns)
 
 
 def _call_row(row: Row) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from door import Row
 from look import empty, heading, one_line, visible
 from ticket_rows import PAGE, STATES, Wanted
 
+TWIN = "A twin is another ticket that says nearly the same."
+
 
 def page() -> None:
     """The page."""
@@ -27,7 +29,7 @@ def page() -> None:
         st.columns(4), {"tickets": "Tickets", "kept": "Kept", "dropped": "Dropped", "twins": "With a twin"}.items(),
         strict=True,
     ):  # fmt: skip
-        column.metric(title, f"{int(counts[name] or 0):,}")
+        column.metric(title, f"{int(counts[name] or 0):,}", help=TWIN if name == "twins" else None)
     if not counts["tickets"]:
         empty("No ticket fits these filters.", "Set one of the filters above back to all.")
         return
@@ -51,7 +53,7 @@ def _filters() -> Wanted | None:
         return None
     run_id = picks.choose_run(labels, "tickets_run")
     choices = ticket_rows.choices(run_id)
-    one, two, three, four, five = st.columns([1, 1.4, 1, 1.2, 1.6])
+    (one, two, three), (four, five) = st.columns(3), st.columns([1, 2])
     state = one.selectbox("State", list(STATES), key="tickets_state")
     category = two.selectbox("Category", ["", *choices["category"]], format_func=_all, key="tickets_category")
     split = three.selectbox("Split", ["", *choices["split"]], format_func=_all, key="tickets_split")

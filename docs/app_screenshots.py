@@ -15,7 +15,7 @@ from pathlib import Path
 from browser import Browser
 from png import shrink
 
-WIDTHS = {1440: 1150, 1024: 1200}  # width of the window → its height; docs/ shows the first
+WIDTHS = {1440: 1300, 1024: 1300}  # width of the window → its height; docs/ shows the first
 TABS = {"Compare runs": "compare", "Confusion": "confusion", "Cost": "cost"}
 
 

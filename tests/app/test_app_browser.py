@@ -56,7 +56,11 @@ def test_a_click_through_every_page(address):
         browser.sees("Leaderboard")
         browser.rests()
         browser.sees("1.00 n = 3")  # drawn beside a mark of the chart
-        for tab, said in (("Compare runs", "What differs"), ("Confusion", "Arm"), ("Cost", "Calls that this run made")):
+        for tab, said in (
+            ("Compare runs", "What differs"),
+            ("Confusion", "Model and prompt"),
+            ("Cost", "Calls that this run made"),
+        ):
             browser.click(tab)
             browser.sees(said)
             browser.rests()
