@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from cortex_distill.plan import DISCORDANT, Line, Plan
 from cortex_distill.prices import NO_PRICE, VARIABLE, dollars
 from flows.console import console
+from flows.plain_table import PlainTable, plain
 
 NONE = "–"
 
@@ -24,11 +23,10 @@ def show_plan(plan: Plan) -> None:
     console.print(Group(_calls(plan), *(Text(f"  {line}", style=style) for line, style in _remarks(plan))))
 
 
-def _calls(plan: Plan) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+def _calls(plan: Plan) -> PlainTable:
     where = "credits on Cortex, all" if plan.is_local else "credits"
-    for name in ("step", "model", "calls to make", "answered", "tokens in", "tokens out", where):
-        table.add_column(name, justify="left" if name in ("step", "model") else "right")
+    numbers = ("calls to make", "answered", "tokens in", "tokens out", where)
+    table = plain("", [("step", ""), ("model", ""), *((name, "right") for name in numbers)])
     for line in plan.lines:
         table.add_row(*map(Text, _cells(plan, line)))
     if training := plan.training:
