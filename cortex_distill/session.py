@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 NO_DETECTION = ("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")  # else every connect asks 169.254.169.254
-FRAMES = ("pandas", "boto3", "botocore")  # what the connector loads for data frames and stages, if it finds them
+# What the connector loads for data frames and stages, if it finds them.
+FRAMES = ("numpy", "pandas", "boto3", "botocore")
 DATABASE, SCHEMA = "DISTILL", "PUBLIC"  # of the local engine; an account's connection names its own
 
 

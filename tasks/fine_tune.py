@@ -123,7 +123,9 @@ def _tuned(job: dict[str, Any], started: FineTune) -> TunedStudent:
 def create_sql(run: Run, name: str) -> Sql:
     """The statement that starts a job. All arguments are constants: whether FINETUNE takes binds is unknown."""
     options = json.dumps({"max_epochs": run.config.fine_tune.max_epochs})
-    arguments = (name, run.config.models.student, _query(run, name, "train"), _query(run, name, "validation"))
+    table = qualified(*run.sql("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")[0], "TRAINING_ROWS")
+    queries = (_query(run, table, name, split) for split in ("train", "validation"))
+    arguments = (name, run.config.models.student, *queries)
     constants = ", ".join(literal(value) for value in ("CREATE", *arguments, options))
     return Sql(f"SELECT SNOWFLAKE.CORTEX.FINETUNE({constants})")
 
@@ -175,12 +177,11 @@ def rows_sql(run: Run) -> Sql:
     )
 
 
-def _query(run: Run, name: str, split: str) -> str:
-    """One of the two queries of FINETUNE, by full name: the job is detached from this session.
+def _query(run: Run, table: str, name: str, split: str) -> str:
+    """One of the two queries of FINETUNE, by the table's full name: the job is detached from this session.
 
     Several runs may have written the same training's rows; they are the same, so any one run's will do.
     """
-    table = qualified(*run.sql("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")[0], "TRAINING_ROWS")
     where = f"fine_tune = {literal(name)} AND split = {literal(split)} AND run_id = {literal(run.id)}"
     return f"SELECT prompt, completion FROM {table} WHERE {where}"
 

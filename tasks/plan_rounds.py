@@ -44,7 +44,8 @@ def look_at_rounds(run: Run, who: dict[str, str]) -> Tickets:
     for now in rounds(run):
         found = found.and_then(look_at_generation(run, teacher, now))
         if found.left:
-            run.sql("DELETE FROM TICKETS WHERE run_id = ?", run.id)  # some of them would not do for all
+            if found.free:
+                run.sql("DELETE FROM TICKETS WHERE run_id = ?", run.id)  # some of them would not do for all
             return Tickets(found, now.number, written=False, filtered=False)
         deduplicate.mark_repeats(run)
         if not (is_rated(run, who, now.number) and is_voted_on(run, who, now.number)):

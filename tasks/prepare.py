@@ -36,13 +36,13 @@ def prepare_tables(run: Run) -> Prepared:
     """Create, then fill. Raises ConfigError if the holdout file is unusable, StepError if its labels are unknown."""
     for statement in complete_sql(run.sql(THERE)):
         run.sql(statement)
+    for table in ("CATEGORIES", "HOLDOUT"):
+        run.sql(f"DELETE FROM {table} WHERE run_id = ?", run.id)
     return write_rows(run)
 
 
 def write_rows(run: Run) -> Prepared:
-    """The categories and the holdout of this run, in the place of what it wrote before. Raises as prepare_tables."""
-    for table in ("CATEGORIES", "HOLDOUT"):
-        run.sql(f"DELETE FROM {table} WHERE run_id = ?", run.id)
+    """The categories and the holdout of a run that has none yet. Raises as prepare_tables."""
     labels = enumerate(run.config.categories.items())
     rows = ((run.id, position, label, definition) for position, (label, definition) in labels)
     categories = upload(run.session, "CATEGORIES", ["run_id", "position", "category", "definition"], rows)
