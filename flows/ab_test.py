@@ -85,6 +85,13 @@ def ab_test(
     Raises StepError if a run failed, after the others were compared.
 
     One run after the other, on purpose: what two of them ask alike is then asked, and paid, once.
+
+    Args:
+        configs: Experiment files, from the folder that the worker runs in.
+        engine: local, a connection name of connections.toml, or block:<name> for a block of Prefect's.
+        sweep: One key and the values that it takes in turn, such as {"fine_tune.max_epochs": [1, 3, 6]}.
+        overrides: Values in the place of the files', such as {"split.train": 0.7}.
+        without: Parts that are left out in turn, such as ["judge", "vote"].
     """
     asked = tries(configs, sweep, overrides, without or ())
     done: list[State[Any]] = []

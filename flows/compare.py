@@ -28,10 +28,14 @@ def run_name() -> str:
 def compare(
     runs: list[str] | None = None, experiment: str = "", tag: str = "", engine: str = "local", role: str = TUNED
 ) -> State[Any]:
-    """Compare runs of one engine; the artifact `comparison` shows them. `runs`: ids, or their beginnings.
+    """Compare runs of one engine; the artifact `comparison` shows them.
 
-    `role` says whose answers are tested: the tuned students', or with their prompts those of `base student` or
-    `teacher`.
+    Args:
+        runs: Their ids, or the beginnings of these; without any, the newest runs of the experiment or with the tag.
+        experiment: Its name in the file, for its newest runs.
+        tag: One of `tags:` in the file, for the newest runs that have it.
+        engine: local, a connection name of connections.toml, or block:<name> for a block of Prefect's.
+        role: Whose answers are tested: those of `tuned student`, or with their prompts `base student` or `teacher`.
     """
     session = open_session(engine)
     try:

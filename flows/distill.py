@@ -60,7 +60,13 @@ def open_run(config: str, engine: str, overrides: dict[str, Any] | None) -> Iter
 
 @flow(name="distill", flow_run_name=run_name, on_cancellation=[cancel_run])
 def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None = None) -> State[Any]:
-    """Distil the teacher of one experiment file into its student, score everyone, and return the Summary."""
+    """Distil the teacher of one experiment file into its student, score everyone, and return the Summary.
+
+    Args:
+        config: The experiment file, from the folder that the worker runs in.
+        engine: local, a connection name of connections.toml, or block:<name> for a block of Prefect's.
+        overrides: Values in the place of the file's, such as {"split.train": 0.7}.
+    """
     with open_run(config, engine, overrides) as run:
         # Setup
         check_everything(run)

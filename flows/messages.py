@@ -41,8 +41,14 @@ def messages(
 ) -> State[Any]:
     """Answer the inbox of one experiment file, and return the MessageSummary. Nothing is sent to anyone.
 
-    `run` (beginning of an id) or `alias` says whose student sorts it, else the experiment's newest. `inbox`: a CSV file
-    or DB.SCHEMA.TABLE, else what the file names. `limit`: only the first tickets, 0 for all.
+    Args:
+        file: The experiment file, from the folder that the worker runs in.
+        engine: local, a connection name of connections.toml, or block:<name> for a block of Prefect's.
+        run: The beginning of the id of the run whose student sorts the inbox, else the experiment's newest.
+        alias: A promoted student's alias, in the place of a run.
+        inbox: A CSV file or DB.SCHEMA.TABLE, else what the file names.
+        limit: Only the first tickets; 0 for all.
+        overrides: Values in the place of the file's, such as {"split.train": 0.7}.
     """
     with open_run(file, engine, overrides) as this:
         # Who sorts, and what

@@ -65,8 +65,13 @@ def refine(
     """Ask the teacher for `per_pair` more tickets for each of the `pairs` that were confused most, as a new run, and
     compare it with the old one; the artifact `refine-<experiment>` has the verdict.
 
-    `run`: the beginning of an id, else the newest run. `file`: its experiment file, else the one in configs/ with that
-    name. `evaluation_set` shows the pairs; of the holdout's, figures are no longer untouched, and the run says so.
+    Args:
+        run: The beginning of a run's id, else the newest run.
+        file: Its experiment file, else the one in configs/ with that name.
+        engine: local, a connection name of connections.toml, or block:<name> for a block of Prefect's.
+        pairs: How many pairs of categories get more tickets.
+        per_pair: Tickets for each of these.
+        evaluation_set: Whose rows show the pairs; after `holdout` its figures are not untouched, and the run says so.
     """
     wanted = planned_refinement(run, file, engine, pairs, per_pair, evaluation_set)
     with tags("refine"):

@@ -77,3 +77,12 @@ def test_a_new_experiment_gets_its_deployment_and_a_lost_one_is_named(root):
     assert "# a module path" in text
     PrefectYamlModel.model_validate(yaml.safe_load(text))
     assert [one for one in in_step(root)[1] if "shoes" in one] == []
+
+
+def test_every_parameter_is_described_in_the_form_that_starts_a_run():
+    flows = [load_flow_from_entrypoint(d["entrypoint"]) for d in deployments() if "entrypoint" in d]
+    assert len(flows) >= 5
+    bare = [
+        (f.name, name) for f in flows for name, kind in f.parameters.properties.items() if not kind.get("description")
+    ]
+    assert bare == []
