@@ -43,7 +43,7 @@ class Engine:
 
     def __init__(self, home: Path, provider: Provider, account: str = "LOCAL") -> None:
         self.home, self.provider, self.account = home.resolve(), provider, account
-        self.locks, self.journal, self._views = Locks(), Journal(), Views()
+        self.locks, self.journal = Locks(), Journal()
         self._opening = threading.Lock()
         self._sessions = 0
         self._connections: list[SnowflakeConnection] = []
@@ -51,6 +51,7 @@ class Engine:
         self._instance = FakeSnow(db_path=self.home)
         self._instance.results_cache = _Forgetful()
         duck = self._instance.duck_conn
+        self._views = Views(duck)
         duck.execute("SET GLOBAL python_enable_replacements = false")  # a table's name must not find a Python variable
         try:
             self._attach(duck)

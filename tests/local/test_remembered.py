@@ -109,6 +109,18 @@ def test_tables_whose_names_are_made_up_for_one_ask_are_of_one_shape(rows, read)
     assert len(read) == created
 
 
+def test_what_looks_like_a_slot_in_a_value_or_a_text_stays_as_it_is(rows, open_session):
+    other = open_session()
+    number = rows("SELECT CURRENT_SESSION()")[0][0]
+    for end in ("0fb79b24695a", "0fb79b24695a", "2fb79b24695a", "3fb79b24695a"):
+        rows(f"CREATE OR REPLACE TEMPORARY TABLE asked_{end} AS SELECT 'a_0fb79b24695a' AS name")
+        assert rows(f"SELECT REPLACE(name, ?, '') FROM asked_{end}", "_0fb79b24695a") == [("a",)]
+    for session in (None, None, None, other, other):
+        sql = f"SELECT '_TEMP_{number}_', ?"
+        told = rows(sql, "x") if session is None else session.sql(sql, params=["x"]).collect()
+        assert [tuple(row) for row in told] == [(f"_TEMP_{number}_", "x")]
+
+
 def test_a_temporary_table_hides_one_of_the_same_name_and_uncovers_it_again(rows, open_session):
     def names(run=rows):
         return [run("SELECT name FROM hidden WHERE name <> ?", "") for _ in range(3)][-1]

@@ -21,18 +21,18 @@ class _Known(NamedTuple):
 class Views:
     """Those of all databases and schemas. Thread-safe."""
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
+    def __init__(self, duck: duckdb.DuckDBPyConnection) -> None:
+        self._duck, self._guard = duck, threading.Lock()
         self._known: _Known | None = None
 
-    def among(self, names: list[str], duck: duckdb.DuckDBPyConnection) -> bool:
+    def among(self, names: list[str]) -> bool:
         """Whether one of these names is a view's somewhere, whatever the case of its letters."""
-        known = self._now(duck).names
+        known = self._now().names
         return any(name.upper() in known for name in names)
 
-    def digest(self, duck: duckdb.DuckDBPyConnection) -> str:
+    def digest(self) -> str:
         """The same as long as no view and no SQL function means anything else; alike for engines that have the same."""
-        return self._now(duck).digest
+        return self._now().digest
 
     def follow(self, tree: exp.Expr) -> None:
         """A statement has run: forget what is known if it may have made, changed or dropped one."""
@@ -40,10 +40,11 @@ class Views:
             with self._guard:
                 self._known = None
 
-    def _now(self, duck: duckdb.DuckDBPyConnection) -> _Known:
+    def _now(self) -> _Known:
         with self._guard:
             if self._known is None:
-                views, macros = duck.execute(_VIEWS).fetchall(), duck.execute(_MACROS).fetchall()
+                with self._duck.cursor() as duck:
+                    views, macros = duck.execute(_VIEWS).fetchall(), duck.execute(_MACROS).fetchall()
                 said = repr((sorted(views), sorted(macros)))
                 self._known = _Known(frozenset(name for name, _ in views), hashlib.sha256(said.encode()).hexdigest())
             return self._known

@@ -22,7 +22,7 @@ from cortex_distill.local.session.connection import LocalConnection
 from cortex_distill.local.session.locks import Locks, written
 from cortex_distill.local.sql import binds, merge
 from cortex_distill.local.sql.cursor import LocalCursor
-from cortex_distill.local.sql.slots import Filling, Shape, Signature, Template, marks, signature, slots_of
+from cortex_distill.local.sql.slots import Filling, Shape, Signature, Template, confusing, marks, signature, slots_of
 from cortex_distill.local.sql.translating import COUNTED, counted
 from cortex_distill.local.wire.results import Result, query
 
@@ -32,7 +32,7 @@ _SHAPES, _SIGNATURES = 2_000, 8  # at most, of a process and of a text; the olde
 # What a translation reads of the session, of its variables, of stages, or of what happened before.
 _PARTICULAR = re.compile(
     r"\$\w|@|INFORMATION_SCHEMA|LAST_QUERY_ID|RESULT_SCAN|QUERY_HISTORY|CURRENT_SESSION|IDENTIFIER|GETVARIABLE"
-    r"|BY\s+NAME",
+    r"|BY\s+NAME|_TEMP_\d",
     re.IGNORECASE,
 )
 
@@ -76,10 +76,8 @@ class Remembered:
         self._shape = Shape.of(sql)
         self._given = Filling(values, self._shape.ends, session.number)
         self._slots: frozenset[int] | None = None
-        with session.lane(transaction=False) as duck:
-            meaning = session.views.digest(duck)
         place = (session.account, session.role, session.warehouse, session.database, session.schema)
-        self._key = (self._shape.text, place, meaning)
+        self._key = (self._shape.text, place, session.views.digest())
 
     def run(self, locks: Locks, started: Callable[[Any], None]) -> Result | None:
         """Its result; None if it has to be translated."""
@@ -111,6 +109,8 @@ class Remembered:
 
     def _translated(self, slots: frozenset[int]) -> _Again | None:
         session = self._session
+        if confusing(self._given, slots):
+            return None
         with session.lane(transaction=False) as duck:
             cursor = LocalCursor(session, duck)
             tree, count = cursor.prepared(self._sql)

@@ -81,6 +81,12 @@ def marks(values: Sequence[Any], slots: frozenset[int]) -> list[exp.Expr]:
     return [_mark(at, value) if at in slots else binds.literal(value) for at, value in enumerate(values)]
 
 
+def confusing(given: Filling, slots: frozenset[int]) -> bool:
+    """Whether a value that is part of the shape holds what a template would take for a slot."""
+    kept = " ".join(str(value) for at, value in enumerate(given.values) if at not in slots).upper()
+    return PREFIX in kept or any(end.upper() in kept for end in given.ends)
+
+
 def _mark(at: int, value: Any) -> exp.Expr:
     if value is None or isinstance(value, bool | bytes):
         return binds.literal(value)

@@ -82,7 +82,7 @@ class TranslatingCursor(FakeSnowflakeCursor):
         return str(rows[0][0])
 
     def _is_view(self, names: list[str]) -> bool:
-        return self._conn.views.among(names, self._duck_conn)
+        return self._conn.views.among(names)
 
     def _transform(self, expression: exp.Expr, params: Any) -> exp.Expr:
         """fakesnow's rewriting; then names that DuckDB reserves and Snowflake does not (AT, END, …) are quoted."""
