@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cortex_distill.sql import Sql
@@ -48,6 +48,14 @@ def in_all(asked: Sequence[Asked]) -> Asked:
         completion_tokens=sum(one.completion_tokens for one in asked),
         seconds=sum(one.seconds for one in asked),
     )
+
+
+def per_model(asked: Iterable[Asked]) -> list[Asked]:
+    """One for each step and model, in the order of the first: what all prompts of a step put to a model, together."""
+    groups: dict[tuple[str, str], list[Asked]] = {}
+    for one in asked:
+        groups.setdefault((one.step, one.model), []).append(one)
+    return [in_all(group) for group in groups.values()]
 
 
 class Progress(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+from cortex_distill.asking import per_model
 from cortex_distill.errors import ConfigError
 from cortex_distill.load import load_experiment
 from flows.starting import ENGINE, parsed, prefect_started
@@ -81,6 +82,6 @@ def _calls(summary: MessageSummary) -> Table:
 
     columns = [("step", ""), ("model", ""), ("rows", "right"), ("calls made", "right"), ("failed", "right")]
     table = plain(f"Model calls made: {summary.calls_made}", columns)
-    for one in summary.calls:
+    for one in per_model(summary.calls):
         table.add_row(Text(one.step), Text(one.model), *(Text(str(n)) for n in (one.rows, one.made, one.failed)))
     return table

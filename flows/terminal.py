@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from cortex_distill.asking import per_model
 from cortex_distill.errors import StepError
 from cortex_distill.gate import check_gate
 from cortex_distill.metrics import figure
@@ -152,7 +153,7 @@ def quota_table(quotas: Quotas) -> Table:
 def _calls(summary: Summary) -> Table:
     columns = [("step", ""), ("model", ""), ("rows", "right"), ("calls made", "right"), ("failed", "right")]
     table = plain(f"Model calls made: {summary.calls_made}", [*columns, ("seconds", "right")])
-    for asked in summary.calls:
+    for asked in per_model(summary.calls):
         cells = (asked.step, asked.model.rsplit(".", 1)[-1] if asked.model.count(".") > 1 else asked.model)
         numbers = (str(asked.rows), str(asked.made), str(asked.failed), f"{asked.seconds:.1f}")
         table.add_row(*(Text(cell) for cell in (*cells, *numbers)))
