@@ -28,6 +28,7 @@ from benchmarks.beside.page import WRITE, Result, publish
 from benchmarks.beside.systems import ALL, DATA_DESIGNER_100, FLOOR, System, needs_server, skipped
 from benchmarks.beside.texts import CALLS_A_ROW, CONCURRENCY, LATENCY, ideal
 
+USUAL = 1000  # rows; of another number the page has tables of their own
 COLUMNS = (
     "system", "wall s", "median", "window s", "× ideal", "× floor", "calls/s", "CPU s", "CPU ms/call", "peak MiB",
     "calls", "repeats", "at once", "remark",
@@ -101,8 +102,9 @@ def result_of(measured: list[list[Measured]], skips: dict[str, str], workload: s
     versions = dict.fromkeys(
         f"{each[0].system.name.partition(',')[0]} {each[0].system.version()}" for each in runs.values()
     )
+    mark = workload if rows == USUAL else f"{workload}_{rows}"
     return Result(
-        workload, title, COLUMNS, lines, notes, [one for one in versions if "distill" not in one and "floor" not in one]
+        mark, title, COLUMNS, lines, notes, [one for one in versions if "distill" not in one and "floor" not in one]
     )
 
 
@@ -115,7 +117,7 @@ def _split(runs: list[Measured]) -> str:
 
 @click.command()
 @click.option("--workload", type=click.Choice(["w1", "w3"]), default="w3", show_default=True)
-@click.option("--rows", default=1000, show_default=True, help="a multiple of 5")
+@click.option("--rows", default=USUAL, show_default=True, help="a multiple of 5")
 @click.option("--rounds", default=1, show_default=True)
 @click.option("--only", multiple=True, metavar="WORD", help="systems with that word in their name, beside the floor")
 @WRITE
