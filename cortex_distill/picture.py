@@ -24,7 +24,7 @@ CARD, CARD_EDGE = "#fcfcfb", "#d5d8dc"
 LONGEST_ALT = 4000
 
 
-def as_image(chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: str, said: str) -> str:
+def as_image(chart: alt.LayerChart | alt.FacetChart, title: str, said: str) -> str:
     """`![said](data:…)`: the chart and its title on a light card of its own, so that it is legible in a dark UI."""
     import altair as alt  # noqa: PLC0415  these two cost half a second, which only a report should pay
     import vl_convert  # noqa: PLC0415
@@ -35,11 +35,6 @@ def as_image(chart: alt.Chart | alt.LayerChart | alt.FacetChart, title: str, sai
     spec = titled.configure(**_look()).to_dict(validate=False)  # the chart is this project's own, and validation slow
     svg = _on_card(vl_convert.vegalite_to_svg(spec))
     return f"![{escaped(said, LONGEST_ALT)}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
-
-
-def load() -> None:
-    """Load what draws, and start its JavaScript: whoever waits for models can do so before the first picture."""
-    as_image(drawn([]).mark_point(), "", "")
 
 
 def drawn(rows: Sequence[Mapping[str, Any]]) -> alt.Chart:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Thread
 from typing import Any
 
 from prefect import flow
@@ -12,7 +11,6 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from cortex_distill import picture
 from cortex_distill.load import load_experiment
 from cortex_distill.run import Run
 from cortex_distill.session import open_session
@@ -72,7 +70,6 @@ def distill(config: str, engine: str = "local", overrides: dict[str, Any] | None
         check_everything(run)
         prepared = prepare_tables(run)
         write_plan(run)
-        Thread(target=picture.load).start()  # while models answer, so that the report need not wait for it
 
         # Generate synthetic training data (or label real requests), rate and filter it with an LLM as a judge
         generated, judged, voted = [], [], []
