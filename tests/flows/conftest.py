@@ -12,3 +12,13 @@ def prefect_server():
         quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
         with temporary_settings(quiet):
             yield
+
+
+@pytest.fixture
+def distill(prefect_server, home, monkeypatch):
+    """The flow on an engine of the test's own, with simulated models."""
+    monkeypatch.setenv("DISTILL_MODELS", "simulated")
+    monkeypatch.setenv("DISTILL_HOME", str(home))
+    from flows.distill import distill as flow  # noqa: PLC0415  Prefect reads its settings when a flow is made
+
+    return flow

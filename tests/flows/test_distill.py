@@ -34,14 +34,6 @@ def flow():
 
 
 @pytest.fixture
-def distill(prefect_server, home, monkeypatch):
-    """The flow on an engine of the test's own, with simulated models."""
-    monkeypatch.setenv("DISTILL_MODELS", "simulated")
-    monkeypatch.setenv("DISTILL_HOME", str(home))
-    return flow()
-
-
-@pytest.fixture
 def config(write, tmp_path):
     """Writes SMALL with a holdout and changes; the path as text."""
     (tmp_path / "rows.csv").write_text(HOLDOUT, encoding="utf-8")

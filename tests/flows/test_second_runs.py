@@ -3,7 +3,7 @@
 import pytest
 
 from cortex_distill.session import open_session
-from tests.flows.test_distill import HOLDOUT, flow
+from tests.flows.test_distill import HOLDOUT
 
 
 @pytest.fixture
@@ -15,14 +15,6 @@ def config(write, tmp_path):
     (tmp_path / "rows.csv").write_text(HOLDOUT, encoding="utf-8")
     small = {"holdout": {"file": "rows.csv"}, "generate.per_category": 40, "generate.rounds": 1, "judge.check": 0}
     return lambda changes=None: str(write({**small, **(changes or {})}))
-
-
-@pytest.fixture
-def distill(prefect_server, home, monkeypatch):
-    """The flow on an engine of the test's own."""
-    monkeypatch.setenv("DISTILL_MODELS", "simulated")
-    monkeypatch.setenv("DISTILL_HOME", str(home))
-    return flow()
 
 
 @pytest.fixture
