@@ -121,6 +121,11 @@ def test_what_looks_like_a_slot_in_a_value_or_a_text_stays_as_it_is(rows, open_s
         assert [tuple(row) for row in told] == [(f"_TEMP_{number}_", "x")]
 
 
+def test_bytes_are_those_that_were_given(rows):
+    told = [rows("SELECT ? AS a", value)[0][0] for value in (b"a", b"a", b"b", b"b")]
+    assert [bytes(one) for one in told] == [b"a", b"a", b"b", b"b"]
+
+
 def test_a_temporary_table_hides_one_of_the_same_name_and_uncovers_it_again(rows, open_session):
     def names(run=rows):
         return [run("SELECT name FROM hidden WHERE name <> ?", "") for _ in range(3)][-1]

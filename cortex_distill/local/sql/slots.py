@@ -69,11 +69,11 @@ def signature(values: Sequence[Any], slots: frozenset[int]) -> Signature:
 
 
 def _kind(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return str(value)
+    if value is None or isinstance(value, bool | bytes):
+        return repr(value)  # it has no mark
     if isinstance(value, int):
         return "whole" if value >= 0 else "negative"
-    return type(value).__name__ if isinstance(value, str | bytes) else binds.kind_of(value)
+    return "text" if isinstance(value, str) else binds.kind_of(value)
 
 
 def marks(values: Sequence[Any], slots: frozenset[int]) -> list[exp.Expr]:
