@@ -25,13 +25,20 @@ def upload(session: Session, table: str, columns: Sequence[str], rows: Iterable[
     A column of the rows holds texts, whole numbers, floats or truth values, beside None. A bind for each value would
     take four times as long on the local engine, and a statement for every 400 rows of five columns.
     """
-    total, names = 0, ", ".join(identifier(column) for column in columns)
+    total = 0
+    for statement, count in inserts(table, columns, rows):
+        execute(session, statement)
+        total += count
+    return total
+
+
+def inserts(table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[tuple[Sql, int]]:
+    """The statements of an upload, one at a time, and how many rows each brings."""
+    names = ", ".join(identifier(column) for column in columns)
     for chunk in _chunks(rows):
         values = ", ".join(f"r.value[{place}]::{_type(chunk, place)}" for place in range(len(columns)))
         source = f"SELECT {values} FROM TABLE(FLATTEN(input => PARSE_JSON(?))) r"
-        execute(session, Sql(f"INSERT INTO {identifier(table)} ({names}) {source}", (json.dumps(chunk),)))
-        total += len(chunk)
-    return total
+        yield Sql(f"INSERT INTO {identifier(table)} ({names}) {source}", (json.dumps(chunk),)), len(chunk)
 
 
 def _chunks(rows: Iterable[Sequence[Value]]) -> Iterator[list[Sequence[Value]]]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from cortex_distill.asking import per_model
 from cortex_distill.errors import ConfigError
 from cortex_distill.load import load_experiment
 from flows.starting import ENGINE, parsed, prefect_started
@@ -47,6 +46,7 @@ def messages(
 def show_messages(summary: MessageSummary) -> None:
     """Warnings first, then counts, the comparison, some messages, calls, and where the rest is."""
     from flows.console import console  # noqa: PLC0415
+    from flows.terminal import calls_table  # noqa: PLC0415
 
     for warning in summary.warnings:
         console.print(Text(f"! {warning}", style="yellow"))
@@ -61,7 +61,7 @@ def show_messages(summary: MessageSummary) -> None:
         head = f"\n{one.ticket_id} {one.category}, {one.channel} ({one.variant}): {one.remark}"
         console.print(Text(head, style="bold"))
         console.print(Text(one.message[:800] or "(no message)"))
-    console.print(_calls(summary))
+    console.print(calls_table(summary.calls, summary.calls_made))
     console.print(Text(summary.headline, style="bold"))
     console.print(f"\nrun {summary.run_id}: SELECT * FROM MESSAGES WHERE run_id = '{summary.run_id}'", highlight=False)
 
@@ -74,14 +74,4 @@ def _counts(summary: MessageSummary) -> Table:
     table = plain(f"Messages of {summary.experiment} on {summary.engine}, from {summary.inbox}", columns)
     for one in summary.kept:
         table.add_row(Text(one.variant), Text(one.channel), *(Text(str(n)) for n in one[2:10]))
-    return table
-
-
-def _calls(summary: MessageSummary) -> Table:
-    from flows.terminal import plain  # noqa: PLC0415
-
-    columns = [("step", ""), ("model", ""), ("rows", "right"), ("calls made", "right"), ("failed", "right")]
-    table = plain(f"Model calls made: {summary.calls_made}", columns)
-    for one in per_model(summary.calls):
-        table.add_row(Text(one.step), Text(one.model), *(Text(str(n)) for n in (one.rows, one.made, one.failed)))
     return table

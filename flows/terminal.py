@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from flows.console import console as console
 from flows.plain_table import plain as plain
 
 if TYPE_CHECKING:
+    from cortex_distill.asking import Asked
     from cortex_distill.config_gate import Gate
     from cortex_distill.quotas import Quotas
     from cortex_distill.session import Session
@@ -62,7 +63,7 @@ def show_summary(summary: Summary) -> None:
         console.print(Text(f"Review: {summary.review}"))
     for line in _weak(summary):
         console.print(Text(line))
-    console.print(_calls(summary))
+    console.print(calls_table(summary.calls, summary.calls_made))
     if summary.planned:
         console.print(_planned(summary))
     console.print(f"\nrun {summary.run_id}", highlight=False)
@@ -150,12 +151,13 @@ def quota_table(quotas: Quotas) -> Table:
     return table
 
 
-def _calls(summary: Summary) -> Table:
+def calls_table(calls: Iterable[Asked], made: int) -> Table:
+    """What was asked of each model in each step; `made`: calls that were paid for, in all."""
     columns = [("step", ""), ("model", ""), ("rows", "right"), ("calls made", "right"), ("failed", "right")]
-    table = plain(f"Model calls made: {summary.calls_made}", [*columns, ("seconds", "right")])
-    for asked in per_model(summary.calls):
+    table = plain(f"Model calls made: {made:,}", [*columns, ("seconds", "right")])
+    for asked in per_model(calls):
         cells = (asked.step, asked.model.rsplit(".", 1)[-1] if asked.model.count(".") > 1 else asked.model)
-        numbers = (str(asked.rows), str(asked.made), str(asked.failed), f"{asked.seconds:.1f}")
+        numbers = (f"{asked.rows:,}", f"{asked.made:,}", f"{asked.failed:,}", f"{asked.seconds:.1f}")
         table.add_row(*(Text(cell) for cell in (*cells, *numbers)))
     return table
 

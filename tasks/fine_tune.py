@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cortex_distill.errors import StepError
@@ -24,6 +25,8 @@ from tasks.evaluate import in_turn
 from tasks.step import ON_CORTEX, log, progress, task
 
 EXAMPLES, LEARNT = "LEARNT_EXAMPLES", "LEARNT_ROWS"  # of this session alone: rows come once, however many there are
+EXAMPLE_COLUMNS = ("request", "category")
+CREATE_EXAMPLES = f"CREATE OR REPLACE TEMPORARY TABLE {EXAMPLES} (request STRING, category STRING)"
 LOST = ("ERROR", "CANCELLED")
 SECONDS_BETWEEN_POLLS = 2.0
 LONGEST_POLL = 30.0
@@ -136,9 +139,8 @@ def write_rows(run: Run) -> str:
     Rows that are there stay as they are: a job that waits may read them at any moment, also while its run is retried.
     """
     if run.config.fine_tune.rows != "tickets":
-        run.sql(f"CREATE OR REPLACE TEMPORARY TABLE {EXAMPLES} (request STRING, category STRING)")
-        shown = in_turn(run.experiment.examples)
-        upload(run.session, EXAMPLES, ["request", "category"], ((one["request"], one["category"]) for one in shown))
+        run.sql(CREATE_EXAMPLES)
+        upload(run.session, EXAMPLES, EXAMPLE_COLUMNS, examples_of(run))
     rows = rows_sql(run)
     run.sql(f"CREATE OR REPLACE TEMPORARY TABLE {LEARNT} AS {rows.text}", *rows.binds)
     student = run.config.models.student
@@ -161,6 +163,11 @@ def write_rows(run: Run) -> str:
     )
     run.sql("DELETE FROM TRAINING_ROWS WHERE run_id = ? AND fine_tune <> ?", run.id, name)
     return name
+
+
+def examples_of(run: Run) -> Iterator[tuple[str, str]]:
+    """(request, category) of the file's examples, a category after the other."""
+    return ((one["request"], one["category"]) for one in in_turn(run.experiment.examples))
 
 
 def rows_sql(run: Run) -> Sql:

@@ -64,16 +64,21 @@ def generate_tickets(run: Run, now: Round | None = None) -> Generated:
 
 def _ask(run: Run, now: Round, wave: int) -> Asked:
     plan = f"CALLS_{run.id.replace('-', '')[:12]}"
-    run.sql(
-        f"""CREATE OR REPLACE TEMPORARY TABLE {plan}
-        (row_key STRING, category STRING, draw NUMBER, attributes STRING, prompt STRING)"""
-    )
+    run.query(calls_sql(plan))
     written = written_before(run, wave)
     upload(run.session, plan, GenerationCall._fields, generation_calls(run.experiment, now, wave, written))
     with progress(now.title("generate")) as report:
         asked = run.ask(generation_ask(run.experiment, plan), report)
     run.query(insert_sql(run.id, plan, asked.replies, now.number))
     return asked
+
+
+def calls_sql(plan: str) -> Sql:
+    """The table of the calls of a wave."""
+    return Sql(
+        f"""CREATE OR REPLACE TEMPORARY TABLE {plan}
+        (row_key STRING, category STRING, draw NUMBER, attributes STRING, prompt STRING)"""
+    )
 
 
 def written_before(run: Run, wave: int) -> dict[str, list[str]]:

@@ -27,6 +27,7 @@ from cortex_distill.upload import upload
 from tasks import compare_messages, messages
 from tasks.classify import classify_ask, update_sql
 from tasks.inbox import fill_inbox, messages_of, place_of_inbox
+from tasks.prepare import CATEGORY_COLUMNS, category_rows
 from tasks.student import Student, newest_student
 
 HIDDEN = ("MESSAGE_INBOX", "MESSAGES")  # that the steps write to
@@ -98,8 +99,7 @@ def _write_categories(run: Run, is_there: bool) -> None:
     """Those of the file, for a student that is yet to be trained on them."""
     if is_there:
         run.sql(f"CREATE TEMPORARY TABLE CATEGORIES ({TABLES['CATEGORIES']})")
-    rows = ((run.id, place, label, said) for place, (label, said) in enumerate(run.config.categories.items()))
-    upload(run.session, "CATEGORIES", ["run_id", "position", "category", "definition"], rows)
+    upload(run.session, "CATEGORIES", CATEGORY_COLUMNS, category_rows(run))
 
 
 class _Planning:

@@ -22,6 +22,9 @@ from cortex_distill.tables import THERE, complete_sql
 from cortex_distill.upload import upload
 from tasks.step import ON_CORTEX, task
 
+CATEGORY_COLUMNS = ("run_id", "position", "category", "definition")
+HOLDOUT_COLUMNS = ("run_id", "row_key", "category", "request")
+
 
 class Prepared(NamedTuple):
     """Rows written for this run."""
@@ -43,9 +46,7 @@ def prepare_tables(run: Run) -> Prepared:
 
 def write_rows(run: Run) -> Prepared:
     """The categories and the holdout of a run that has none yet. Raises as prepare_tables."""
-    labels = enumerate(run.config.categories.items())
-    rows = ((run.id, position, label, definition) for position, (label, definition) in labels)
-    categories = upload(run.session, "CATEGORIES", ["run_id", "position", "category", "definition"], rows)
+    categories = upload(run.session, "CATEGORIES", CATEGORY_COLUMNS, category_rows(run))
     matches = normal_sql("category")
     run.sql(f"UPDATE CATEGORIES SET matches = {matches.text} WHERE run_id = ?", *matches.binds, run.id)
     holdout, left_out = _write_holdout(run)
@@ -62,9 +63,20 @@ def _write_holdout(run: Run) -> tuple[int, int]:
         run.query(copy_sql(run.id, holdout))
         copied = run.count("SELECT COUNT(*) FROM HOLDOUT WHERE run_id = ?", run.id)
         return copied, run.count(f"SELECT COUNT(*) FROM {identifier(holdout.table)}") - copied
-    path, seen = run.experiment.path.parent / str(holdout.file), Counter[bool]()
-    rows = ((run.id, f"{number:06d}", ours, text) for number, ours, text in _mapped(path, holdout, seen))
-    return upload(run.session, "HOLDOUT", ["run_id", "row_key", "category", "request"], rows), seen[False]
+    seen = Counter[bool]()
+    return upload(run.session, "HOLDOUT", HOLDOUT_COLUMNS, holdout_rows(run, holdout, seen)), seen[False]
+
+
+def category_rows(run: Run) -> Iterator[tuple[str, int, str, str]]:
+    """The rows of CATEGORIES, in the order of the file."""
+    labels = enumerate(run.config.categories.items())
+    return ((run.id, position, label, definition) for position, (label, definition) in labels)
+
+
+def holdout_rows(run: Run, holdout: Holdout, seen: Counter[bool]) -> Iterator[tuple[str, str, str, str]]:
+    """The rows of HOLDOUT that a file gives; `seen` counts those that stay and those that are left out."""
+    path = run.experiment.path.parent / str(holdout.file)
+    return ((run.id, f"{number:06d}", ours, text) for number, ours, text in _mapped(path, holdout, seen))
 
 
 def _mapped(path: Path, holdout: Holdout, seen: Counter[bool]) -> Iterator[tuple[int, str, str]]:

@@ -17,6 +17,7 @@ from cortex_distill.sql import Sql, identifier
 from cortex_distill.upload import upload
 
 EMPTY = "label: the request is empty"
+COLUMNS = ("source_key", "request")
 TOO_LONG = "label: the request is longer than"
 
 
@@ -34,13 +35,18 @@ def write_requests(run: Run) -> None:
     Raises ConfigError if a file is unusable, SqlError if a table is.
     """
     source, staged = source_of(run), f"REQUESTS_{run.id.replace('-', '')[:16]}"
-    run.sql(f"CREATE OR REPLACE TEMPORARY TABLE {staged} (source_key STRING, request STRING)")
+    run.query(staged_sql(staged))
     if source.table is not None:
         run.query(copy_sql(staged, source))
     else:
-        upload(run.session, staged, ["source_key", "request"], rows_of(run, source))
+        upload(run.session, staged, COLUMNS, rows_of(run, source))
     run.sql("DELETE FROM TICKETS WHERE run_id = ?", run.id)
     run.query(insert_sql(run.id, staged, source))
+
+
+def staged_sql(staged: str) -> Sql:
+    """The table that the requests come to first."""
+    return Sql(f"CREATE OR REPLACE TEMPORARY TABLE {staged} (source_key STRING, request STRING)")
 
 
 def rows_of(run: Run, source: Source) -> Iterator[tuple[str, str]]:

@@ -1,17 +1,22 @@
 """The statements of every step as they would be sent, by the functions that the steps use. Nothing is sent.
 
-Names of temporary tables end in a number of the run or the call there, and in a word here.
+Names of temporary tables end in a number of the run or the call there, and in a word here. Of what the client sends in
+pieces (see cortex_distill/upload.py) the first piece is shown.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from cortex_distill import ledger
+from cortex_distill.generation import GenerationCall, generation_calls
 from cortex_distill.run import Run
 from cortex_distill.sql import Sql
 from cortex_distill.tables import TABLES, complete_sql
+from cortex_distill.upload import Value, inserts
 from cortex_distill.written import written_sql
 from tasks import (
     check_judge,
@@ -41,9 +46,7 @@ def statements(run: Run, who: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """
     for place, text in enumerate(complete_sql(), start=1):
         yield f"prepare {place}", shown(Sql(text))
-    if run.config.holdout is not None and run.config.holdout.table is not None:
-        yield "prepare: copy the holdout", shown(prepare.copy_sql(run.id, run.config.holdout))
-    steps = [*_tickets(run), *_students(run)]
+    steps = [*_prepared(run), *_tickets(run), *_students(run)]
     for title, found in steps:
         if isinstance(found, ledger.Ask):
             for what, statement in asking(run, found, who.get(found.model, "")):
@@ -67,17 +70,38 @@ def asking(run: Run, ask: ledger.Ask, who: str) -> Iterator[tuple[str, Sql]]:
     yield "the replies", ledger.replies_sql(name)
 
 
+def _sent(title: str, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[tuple[str, Sql]]:
+    """The first statement of an upload; none where there are no rows."""
+    for statement, count in islice(inserts(table, columns, rows), 1):
+        yield f"{title}: rows 1 to {count:,}; and as many statements more as it takes", statement
+
+
+def _prepared(run: Run) -> Iterator[tuple[str, Sql]]:
+    yield from _sent("prepare: categories", "CATEGORIES", prepare.CATEGORY_COLUMNS, prepare.category_rows(run))
+    holdout = run.config.holdout
+    if holdout is not None and holdout.table is not None:
+        yield "prepare: copy the holdout", prepare.copy_sql(run.id, holdout)
+    elif holdout is not None:
+        rows = prepare.holdout_rows(run, holdout, Counter())
+        yield from _sent("prepare: the holdout", "HOLDOUT", prepare.HOLDOUT_COLUMNS, rows)
+
+
 def _tickets(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
     config, thresholds = run.config, run.config.judge.thresholds
     if config.is_synthetic:
         if tokens := config.generate.not_again:
             yield "generate: what earlier calls wrote, for calls from number 1 on", written_sql(run.id, 1, tokens)
+        yield "generate: a table for its calls", generate.calls_sql("CALLS")
+        yield from _sent("generate: its calls", "CALLS", GenerationCall._fields, generation_calls(run.experiment))
         yield "generate", generate.generation_ask(run.experiment, "CALLS")
         yield "generate: read the tickets", generate.insert_sql(run.id, "CALLS", "REPLIES_GENERATE")
     else:
         requests = source.source_of(run)
+        yield "label: a table for the requests", source.staged_sql("REQUESTS")
         if requests.table is not None:
             yield "label: copy the requests", source.copy_sql("REQUESTS", requests)
+        else:
+            yield from _sent("label: the requests", "REQUESTS", source.COLUMNS, source.rows_of(run, requests))
         yield "label: a ticket for each request", source.insert_sql(run.id, "REQUESTS", requests)
         yield "label", label.labelling_ask(run)
         yield "label: read the labels", label.label_sql(run.id, "REPLIES_LABEL")
@@ -134,6 +158,10 @@ def _judged(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
 
 
 def _students(run: Run) -> Iterator[tuple[str, Sql | ledger.Ask]]:
+    if run.config.fine_tune.rows != "tickets":
+        yield "fine-tune: a table for the examples", Sql(fine_tune.CREATE_EXAMPLES)
+        examples = fine_tune.examples_of(run)
+        yield from _sent("fine-tune: the examples", fine_tune.EXAMPLES, fine_tune.EXAMPLE_COLUMNS, examples)
     yield "fine-tune: rows", fine_tune.rows_sql(run)
     name = f"{run.config.name}_{'0' * 12}".upper()
     yield "fine-tune: start the job", fine_tune.create_sql(run, name)

@@ -260,3 +260,22 @@ def test_every_statement_that_a_run_sends_for_its_calls_is_among_those_that_are_
     assert sum("AI_COMPLETE(model => 'llama3.3-70b'" in text for text in printed.values()) == 5
     assert "FINETUNE('CREATE', 'SHOES_000000000000', 'llama3.1-8b'" in printed["fine-tune: start the job"]
     assert any(title.startswith("record") for title in printed)
+
+
+def test_what_the_client_sends_is_printed_before_the_statement_that_reads_it(make_run, connect, with_holdout, tmp_path):
+    (tmp_path / "known.jsonl").write_text(
+        '{"category": "Refund", "scenario": "s", "request": "money back"}\n', encoding="utf-8"
+    )
+    prompt = "{{ count }} of {{ category }} like {{ examples }}"
+    learnt = {"generate.examples": {"file": "known.jsonl"}, "generate.prompt": prompt, "fine_tune.rows": "both"}
+    run = make_run(with_holdout | learnt, connect())
+    found = list(statements(run, plan_run(run).served_by))
+    titles = [title for title, _ in found]
+    filled = ["CATEGORIES", "HOLDOUT", "CALLS", "LEARNT_EXAMPLES"]
+    places = [next(n for n, (_, text) in enumerate(found) if f'INTO "{name}"' in text or f"INTO {name} " in text)
+              for name in filled]  # fmt: skip
+    assert places == sorted(places)
+    sizes = ["1 to 3", "1 to 12", "1 to 6", "1 to 1"]
+    assert all(f"rows {size};" in titles[place] for size, place in zip(sizes, places, strict=True))
+    assert places[-1] < titles.index("fine-tune: rows")
+    assert "too small number 0" in found[places[1]][1]

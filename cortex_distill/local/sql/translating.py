@@ -54,9 +54,7 @@ class TranslatingCursor(FakeSnowflakeCursor):
 
     def parts(self, tree: exp.Expr) -> list[exp.Expr]:
         """The DuckDB statements that a Snowflake statement needs."""
-        tree = repair(tree, self._conn.facts())
-        self.check_db_and_schema(tree)
-        split = (part for one in altered.single(tree) for part in self._transform_explode(one))
+        split = (part for one in altered.single(self._repaired(tree)) for part in self._transform_explode(one))
         return [self._transform(part, None) for part in split]
 
     def asks(self, translated: exp.Expr) -> bool:
@@ -67,15 +65,18 @@ class TranslatingCursor(FakeSnowflakeCursor):
 
     def translated(self, tree: exp.Expr) -> exp.Expr:
         """The DuckDB form of a piece of Snowflake SQL."""
-        tree = repair(tree, self._conn.facts())
-        self.check_db_and_schema(tree)
-        return self._transform(tree, None)
+        return self._transform(self._repaired(tree), None)
 
     def guarded(self, tree: exp.Expr) -> exp.Expr:
         """Likewise. Raises Refused where a model would be called twice."""
         done = self.translated(tree)
         self.asks(done)
         return done
+
+    def _repaired(self, tree: exp.Expr) -> exp.Expr:
+        tree = repair(tree, self._conn.facts())
+        self.check_db_and_schema(tree)
+        return tree
 
     def _plan(self, sql: str, optimized: bool) -> str:
         rows = self._duck_conn.execute(f"SELECT json_serialize_plan(?, optimize := {optimized})", [sql]).fetchall()
