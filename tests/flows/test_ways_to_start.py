@@ -98,13 +98,24 @@ def kept(home):
     return shown[0][7] if shown else 0
 
 
+def ended(process):
+    """What it said on standard error. One that goes on for two minutes is aborted, so that every thread says where."""
+    try:
+        return process.communicate(timeout=120)[1]
+    except subprocess.TimeoutExpired:
+        alive = process.poll() is None
+        os.killpg(process.pid, signal.SIGABRT)
+        said = process.communicate(timeout=30)[1]
+        raise AssertionError(f"{'it goes on' if alive else 'it left processes behind'}:\n{said}") from None
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_in_one_line_and_keeps_what_was_answered(environment, tmp_path):
     command = ["distill", "run", CONFIG, "--set", "generate.per_category=6", "--set", "generate.rounds=1"]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env=environment | {"DISTILL_MODELS": "simulated:latency_ms=100"},
+        env=environment | {"DISTILL_MODELS": "simulated:latency_ms=100", "PYTHONFAULTHANDLER": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -114,7 +125,7 @@ def test_ctrl_c_ends_in_one_line_and_keeps_what_was_answered(environment, tmp_pa
     while not kept(tmp_path / "engine") and process.poll() is None and time.monotonic() < give_up:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, said = process.communicate(timeout=120)
+    said = ended(process)
     assert (said, process.returncode) == (f"{STOPPED}\n", 130)
     assert kept(tmp_path / "engine")
 
