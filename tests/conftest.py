@@ -13,7 +13,7 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ["DISTILL_IN_PROCESS"] = "1"
 
-from cortex_distill import local  # noqa: TID251  the engine of a test is closed with it
+from cortex_distill import local, pace  # noqa: TID251  the engine of a test is closed with it
 from cortex_distill.load import load_experiment
 from cortex_distill.run import Run
 from cortex_distill.session import open_session
@@ -34,6 +34,14 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture
+def rests(monkeypatch):
+    """Nobody waits for a throttled model; the seconds that would have been waited."""
+    seconds = []
+    monkeypatch.setattr(pace, "sleep", seconds.append)
+    return seconds
 
 
 @pytest.fixture(autouse=True, scope="session")

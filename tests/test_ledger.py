@@ -10,16 +10,8 @@ from cortex_distill.ledger import Ask
 from cortex_distill.session import SESSION_GONE, SqlError, execute
 from cortex_distill.sql import Sql
 
-pytestmark = pytest.mark.usefixtures("prepared")
+pytestmark = pytest.mark.usefixtures("prepared", "rests")
 PROMPT = "Categories:\nRefund\nWrong size\nAnswer with the category only.\nrequest: "
-
-
-@pytest.fixture(autouse=True)
-def rests(monkeypatch):
-    """Nobody waits; the seconds that would have been waited."""
-    seconds = []
-    monkeypatch.setattr(pace, "sleep", seconds.append)
-    return seconds
 
 
 @pytest.fixture

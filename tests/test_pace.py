@@ -6,12 +6,7 @@ from cortex_distill import pace
 from cortex_distill.errors import ConfigError
 from cortex_distill.pace import ATTEMPTS, LARGEST_STATEMENT, LONGEST_REST, Pace
 
-
-@pytest.fixture(autouse=True)
-def rests(monkeypatch):
-    seconds = []
-    monkeypatch.setattr(pace, "sleep", seconds.append)
-    return seconds
+pytestmark = pytest.mark.usefixtures("rests")
 
 
 @pytest.fixture

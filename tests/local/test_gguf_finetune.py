@@ -14,8 +14,7 @@ from cortex_distill.local.providers.gguf.learner import Job, LightLearner
 from cortex_distill.local.providers.gguf.optimise import EMBEDDING, HEAD_NORM, freeze
 from cortex_distill.local.providers.gguf.weights import open_gguf, read_model, write_gguf
 from cortex_distill.local.providers.training.examples import Encoder
-from cortex_distill.local.providers.training.files import CHECKPOINT
-from tests.local.cut_off import Killed, cut_off
+from tests.local.cut_off import Killed, check_that_only_its_own_checkpoint_is_used, cut_off
 from tests.local.tiny_llama import bytewise, write_tiny
 
 ROWS = [(f"{word} {number}", label) for number in range(8) for word, label in (("lost", "A"), ("bill", "B"))]
@@ -117,15 +116,7 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(job, tmp_path, a
 
 
 def test_a_checkpoint_of_another_job_or_half_a_one_is_not_used(job, tmp_path):
-    with pytest.raises(Killed):
-        train.run(job(), tmp_path, cut_off(2))
-    whole = (tmp_path / CHECKPOINT).read_bytes()
-    for spec, content in ((job(fingerprint="two"), whole), (job(), whole[: len(whole) // 2]), (job(), b"")):
-        (tmp_path / CHECKPOINT).write_bytes(content)
-        said = []
-        with pytest.raises(Killed):
-            train.run(spec, tmp_path, cut_off(1, said))
-        assert said[0].training_loss is None and said[0].trained_tokens == 0
+    check_that_only_its_own_checkpoint_is_used(train.run, job, tmp_path, 2)
 
 
 def test_a_long_prompt_loses_its_beginning_and_is_counted():

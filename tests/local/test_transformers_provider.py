@@ -14,11 +14,11 @@ from cortex_distill.local.providers import CANCELED, Call, CallError, Cancelled,
 if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers", "peft")):
     pytest.skip("PyTorch, transformers or peft is missing: run `make install-train`", allow_module_level=True)
 
-from cortex_distill.local.providers.training.files import CHECKPOINT, JOB
+from cortex_distill.local.providers.training.files import JOB
 from cortex_distill.local.providers.transformers import TransformersProvider, train
 from cortex_distill.local.providers.transformers.finetune import SETTINGS
 from cortex_distill.local.providers.transformers.job import Job
-from tests.local.cut_off import Killed, cut_off
+from tests.local.cut_off import Killed, check_that_only_its_own_checkpoint_is_used, cut_off
 from tests.local.tiny_folder import write_folder
 
 ROWS = [(f"my phone is {word} {n}", label) for n in range(1, 5) for word, label in (("lost", "A"), ("high", "B"))]
@@ -179,15 +179,7 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(job, tmp_path, a
 
 
 def test_a_checkpoint_of_another_job_or_half_a_one_is_not_used(job, tmp_path):
-    with pytest.raises(Killed):
-        train.run(job(), tmp_path, cut_off(1))
-    whole = (tmp_path / CHECKPOINT).read_bytes()
-    for spec, content in ((job(fingerprint="two"), whole), (job(), whole[: len(whole) // 2]), (job(), b"")):
-        (tmp_path / CHECKPOINT).write_bytes(content)
-        said = []
-        with pytest.raises(Killed):
-            train.run(spec, tmp_path, cut_off(1, said))
-        assert said[0].training_loss is None and said[0].trained_tokens == 0
+    check_that_only_its_own_checkpoint_is_used(train.run, job, tmp_path, 1)
 
 
 def test_cancelling_ends_the_process(provider, tmp_path):
