@@ -101,7 +101,7 @@ def _columns() -> dict[str, Any]:
 
 def _compare(found: list[Row]) -> None:
     labels = {run["run_id"]: picks.run_label(run) for run in found}
-    first = [run["run_id"] for run in found[:LEAST]]
+    first = picks.worth_a_look(found)[:LEAST]
     name = f"Runs to compare ({LEAST} to {MOST})"
     chosen = st.multiselect(
         name, list(labels), default=first, format_func=labels.__getitem__, max_selections=MOST, key="runs"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import streamlit as st
@@ -44,10 +44,24 @@ def short(run_id: str) -> str:
     return one_line(run_id, 200)[:8]
 
 
-def choose_run(labels: Mapping[str, str], key: str) -> str:
-    """A list of runs by their labels; the id of the chosen one. There is at least one."""
-    chosen = st.selectbox("Run", list(labels), format_func=labels.__getitem__, key=key)
+def worth_a_look(found: Sequence[Row]) -> list[str]:
+    """Ids of runs, those first that people come for: runs with a tuned student, of the newest one's experiment."""
+    ended = [run for run in found if run["other"] is not None]
+    newest = ended[0]["experiment"] if ended else ""
+    order = sorted(found, key=lambda run: (run["other"] is None, run["experiment"] != newest))
+    return [str(run["run_id"]) for run in order]
+
+
+def choose_run(labels: Mapping[str, str], key: str, first: str = "") -> str:
+    """A list of runs, at least one, by their labels; the id of the chosen one, `first` until somebody chooses."""
+    place = list(labels).index(first) if first in labels else 0
+    chosen = st.selectbox("Run", list(labels), index=place, format_func=labels.__getitem__, key=key)
     return str(chosen)
+
+
+def choose_ended(found: Sequence[Row], key: str) -> str:
+    """Likewise of all runs; first the newest one that ended."""
+    return choose_run({run["run_id"]: run_label(run) for run in found}, key, worth_a_look(found)[0])
 
 
 def choose_source(key: str) -> Source | None:

@@ -19,7 +19,7 @@ def confusion(found: Sequence[Row]) -> None:
     """The matrix of one model with one prompt on one evaluation set."""
     left, right = st.columns(2)
     with left:
-        run_id = picks.choose_run({run["run_id"]: picks.run_label(run) for run in found}, "matrix_run")
+        run_id = picks.choose_ended(found, "matrix_run")
     arms = experiment_rows.arms(run_id)
     arm = right.selectbox("Model and prompt", arms, format_func=_arm, key="matrix_arm")
     cells = experiment_rows.confusion(run_id, arm["role"], arm["variant"], arm["evaluation_set"])
@@ -44,7 +44,7 @@ def _arm(arm: Row) -> str:
 
 def cost(found: Sequence[Row]) -> None:
     """Calls, tokens and credits of one run, beside what was planned."""
-    run_id = picks.choose_run({run["run_id"]: picks.run_label(run) for run in found}, "cost_run")
+    run_id = picks.choose_ended(found, "cost_run")
     calls, plan = experiment_rows.calls_of(run_id), experiment_rows.plan_of(run_id)
     caution({str(row["served_by"]) for row in calls})
     paid = [float(arm["credits"]) for arm in experiment_rows.arms(run_id) if arm["credits"] is not None]

@@ -69,6 +69,20 @@ def test_compared_runs_stand_side_by_side_with_what_differs_between_their_files(
     assert differs.values.tolist() == [["judge.thresholds.valid", "5", "4"]]
 
 
+def test_a_run_that_goes_on_is_not_the_first_that_is_shown(show, engine, two_runs):
+    """A run writes its base scores long before its student is tuned."""
+    engine(
+        "CREATE TEMPORARY TABLE BASE AS SELECT * FROM EXPERIMENTS WHERE role <> 'tuned student' AND run_id = ?", RUNS[0]
+    )
+    engine("UPDATE BASE SET run_id = 'goes-on', experiment = 'another', created_at = DATEADD('day', 1, created_at)")
+    engine("INSERT INTO EXPERIMENTS SELECT * FROM BASE")
+    page = show("experiments")
+    assert not page.exception
+    assert set(page.multiselect(key="runs").value) == set(RUNS)
+    assert page.selectbox(key="cost_run").value in RUNS and page.selectbox(key="matrix_run").value in RUNS
+    assert "goes-on" in str(page.selectbox(key="cost_run").options)
+
+
 def test_one_run_cannot_be_compared_and_the_page_says_how_to_get_another(show, two_runs):
     page = show("experiments")
     page.multiselect(key="runs").set_value([RUNS[0]]).run()
