@@ -49,7 +49,7 @@ class Sleeper:
     def finetune(self, job):
         raise NotImplementedError
 
-    def count_tokens(self, text: str, model: str = "") -> int:
+    def count_tokens(self, text: str, model: str = "", *, asked: bool = False) -> int:
         return len(text.split())
 
     def served_by(self, model: str) -> str:

@@ -129,7 +129,7 @@ def special_names(experiments: Sequence[str], found: Sequence[Change]) -> list[s
     Where many settings differ, as in an ablation, those in which it differs from most of the others.
     """
     if len(set(experiments)) > 1:
-        return list(experiments)
+        return _by_experiment(experiments, found)
     names = []
     for place, experiment in enumerate(experiments):
         mine = (
@@ -140,6 +140,18 @@ def special_names(experiments: Sequence[str], found: Sequence[Change]) -> list[s
         words = [one for one in dict.fromkeys(_words(mine, place)) if one]
         more = [f"{len(words) - NAMED} more"] if len(words) > NAMED else []
         names.append(", ".join([*words[:NAMED], *more]) or (USUAL if found else experiment))
+    return names
+
+
+def _by_experiment(experiments: Sequence[str], found: Sequence[Change]) -> list[str]:
+    """Each run by its experiment; those that share one also by what tells them apart."""
+    names = list(experiments)
+    for experiment in {name for name in experiments if experiments.count(name) > 1}:
+        places = [place for place, name in enumerate(experiments) if name == experiment]
+        among = [Change(change.key, [change.values[place] for place in places]) for change in found]
+        apart = [change for change in among if len(set(change.values)) > 1]
+        for place, special in zip(places, special_names([experiment] * len(places), apart), strict=True):
+            names[place] = experiment if special == experiment else f"{experiment}: {special}"
     return names
 
 

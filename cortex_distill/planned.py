@@ -93,6 +93,7 @@ def _number(value: float | None) -> str:
 
 HEADER = ("step", "model", "calls planned", "made", "tokens planned", "used", "credits planned", "spent")
 ABOUT = (
-    "Planned is at most, without refills: as if every ticket were written, unique and kept. Where stand-ins answer,"
-    " credits planned are what Cortex would take for all calls, answered ones included."
+    "Planned calls are at most, without refills: as if every ticket were written, unique and kept. Tokens of texts that"
+    " are yet to be written are a guess. Where stand-ins answer, credits planned are what Cortex would take for all"
+    " calls, answered ones included."
 )

@@ -35,7 +35,8 @@ def labels_in(data: dict[str, Any]) -> list[str]:
 
 def is_secret(key: object) -> bool:
     """Whether a key sounds like a password, a connection or an engine."""
-    return bool(_SECRET.fullmatch(str(key).lower().replace("-", "_")))
+    name = str(key).lower().replace("-", "_")
+    return name != "max_token" and bool(_SECRET.fullmatch(name))  # that one is max_tokens, misspelt
 
 
 def override(data: dict[str, Any], overrides: Mapping[str, object], found: Problems) -> None:

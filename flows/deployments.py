@@ -14,6 +14,7 @@ from typing import Any
 import click
 from ruamel.yaml import YAML
 
+from cortex_distill.errors import DistillError
 from cortex_distill.load import load_experiment
 
 FILE = Path("prefect.yaml")
@@ -44,8 +45,9 @@ def in_step(root: Path) -> tuple[Any, list[str]]:
             said.append(f"{config}: no such file; remove its deployment")
             continue
         experiment = load_experiment(files[config], without_fetched=True)
+        is_new = not entry["version"]
         wanted = {"version": experiment.hash, "description": experiment.config.description}
-        said += [f"{config}: {key} was {entry[key]!r}" for key, value in wanted.items() if entry[key] != value]
+        said += [f"{config}: {key} was {entry[key]!r}" for key, value in wanted.items() if entry[key] != value and not is_new]
         entry.update(wanted)
     return data, said
 
@@ -65,7 +67,10 @@ def _yaml() -> YAML:
 @click.command()
 def main() -> None:
     """Write prefect.yaml anew, and say what changed."""
-    data, said = in_step(Path())
+    try:
+        data, said = in_step(Path())
+    except DistillError as error:
+        raise click.ClickException(f"{FILE} stays as it is, as not every experiment file is sound:\n{error}") from error
     with FILE.open("w", encoding="utf-8") as file:
         _yaml().dump(data, file)
     click.echo("\n".join(said) or f"{FILE} is in step with {CONFIGS}/")

@@ -87,7 +87,7 @@ def _next() -> Iterator[tuple[str, str]]:
     if url := get_current_settings().api.url:
         yield f"{url.removesuffix('/api')}/v2/artifacts", "the report"
     else:
-        yield f"{typed('prefect')} server start", "then http://127.0.0.1:4200/v2/artifacts: the report"
+        yield "make up", "then http://127.0.0.1:4200/v2/artifacts: the reports of runs from then on"
 
 
 def _results(summary: Summary) -> Table:

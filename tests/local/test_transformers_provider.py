@@ -118,8 +118,12 @@ def test_a_prompt_that_does_not_fit_is_an_error_and_a_stopped_statement_begins_n
     assert str(answer) == CANCELED
 
 
-def test_tokens_are_those_of_the_bare_text_and_the_identity_is_that_of_the_content(provider, tiny, tmp_path):
+def test_tokens_are_those_of_the_bare_text_or_of_its_call_and_the_identity_is_that_of_the_content(
+    provider, tiny, tmp_path
+):
     assert provider.count_tokens("my phone is lost.") == 5
+    [answer] = provider.complete([ask("my phone is lost.")])
+    assert answer.prompt_tokens == provider.count_tokens("my phone is lost.", asked=True)
     assert provider.served_by("any") == TransformersProvider(tiny).served_by("other")
     other = TransformersProvider(write_folder(tmp_path / "tiny-llama", seed=1))
     assert other.served_by("any").split(" on ")[0] != provider.served_by("any").split(" on ")[0]

@@ -111,7 +111,7 @@ class Cortex:
                 raise CallError(f'unknown model \\"{model}\\"')
             question = ask(of.upper(), content, options)
             text = plain(content) if question is None else question.messages[0]["content"]
-            count = self._provider.count_tokens(text, model)
+            count = self._provider.count_tokens(text, model, asked=of == "ai_complete" and not options)
             if of == "ai_complete" and options:  # a response format
                 count += self._provider.count_tokens(plain(options), model)
         except CallError as error:

@@ -104,8 +104,9 @@ class Provider(Protocol):
     def finetune(self, job: Training) -> Trained:
         """Train, write the tuned model into `job.folder`, return the losses. Raises CallError if it cannot."""
 
-    def count_tokens(self, text: str, model: str = "") -> int:
-        """Number of tokens of `text` for the model that answers to that name. Raises CallError if it cannot be told."""
+    def count_tokens(self, text: str, model: str = "", *, asked: bool = False) -> int:
+        """Number of tokens of `text` for the model that answers to that name; where it is `asked`, in a call without a
+        schema, with whatever a base model's chat puts around it. Raises CallError if it cannot be told."""
 
     def served_by(self, model: str) -> str:
         """Who would answer to that name of a base model; another text whenever its answers may be others."""

@@ -59,9 +59,9 @@ class Router:
             made_by.write_text(route.model_dump_json(), "utf-8")
         return self._provider(route)[1].finetune(job)
 
-    def count_tokens(self, text: str, model: str = "") -> int:
+    def count_tokens(self, text: str, model: str = "", *, asked: bool = False) -> int:
         """Tokens as the provider of that model counts them."""
-        return self._provider(self._route(model))[1].count_tokens(text, model)
+        return self._provider(self._route(model))[1].count_tokens(text, model, asked=asked)
 
     def served_by(self, model: str) -> str:
         """Who would answer to that name. Raises CallError if nobody does."""

@@ -51,9 +51,13 @@ class GgufProvider:
         base = self._base
         return self._trainer.run(job, self._tokens, base.path, base.name, **base.training(self._pool))
 
-    def count_tokens(self, text: str, model: str = "") -> int:
-        """Tokens of the bare text, without the marks of a chat. Loads the base model. Raises CallError if it cannot."""
-        return len(self._tokens(text))
+    def count_tokens(self, text: str, model: str = "", *, asked: bool = False) -> int:
+        """Tokens of the bare text, or of the chat that asks it. Loads the base model. Raises CallError if it cannot."""
+        if not asked:
+            return len(self._tokens(text))
+        with self._pool.lease(self._base.path) as engine:
+            question = Call(model, [{"role": "user", "content": text}], {}, None, None)
+            return len(self._base.ask(engine.reader, question).tokens)
 
     def served_by(self, model: str) -> str:
         """The one file, whatever the model is called. Raises CallError if it has gone."""

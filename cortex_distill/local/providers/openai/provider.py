@@ -65,7 +65,7 @@ class OpenAiProvider:
             return str(error)
         return self._endpoint.deaf()
 
-    def count_tokens(self, text: str, model: str = "") -> int:
+    def count_tokens(self, text: str, model: str = "", *, asked: bool = False) -> int:
         """Raises CallError: an endpoint tells what a call took, not what one would take."""
         raise CallError(f"400 the endpoint {self._endpoint.shown} counts no tokens before a call")
 

@@ -53,9 +53,12 @@ class TransformersProvider:
         """Train a LoRA in a process of its own. Raises CallError, or Cancelled from `job.progress`."""
         return self._trainer.run(job)
 
-    def count_tokens(self, text: str, model: str = "") -> int:
-        """Tokens of the bare text, without the marks of a chat. Loads the model."""
-        return len(self._loaded().tokenizer(text, add_special_tokens=False).input_ids)
+    def count_tokens(self, text: str, model: str = "", *, asked: bool = False) -> int:
+        """Tokens of the bare text, or of the chat that asks it. Loads the model."""
+        tokenizer = self._loaded().tokenizer
+        if asked:
+            return len(chat_tokens([{"role": "user", "content": text}], tokenizer))
+        return len(tokenizer(text, add_special_tokens=False).input_ids)
 
     def served_by(self, model: str) -> str:
         """Folder, fingerprint of its content, and device: bfloat16 on a GPU answers otherwise than a CPU."""
