@@ -52,7 +52,8 @@ def winner(ranking: Sequence[Standing]) -> str:
         said = f"{places.count(1)} runs share the first place,"
     else:
         said = f"best{' so far' if _near(ranking) else ''} with {first.special},"
-    return f"{first.experiment}: {said} {first.tuned.value if first.tuned else 0:.0%} of {first.n} right"
+    who = " (simulated)" if first.kind == "simulated" else ""
+    return f"{first.experiment}: {said} {first.tuned.value if first.tuned else 0:.0%} of {first.n} right{who}"
 
 
 def _near(ranking: Sequence[Standing]) -> int:

@@ -81,7 +81,9 @@ def validate(files: tuple[Path, ...], engine: str | None) -> None:
             problems += wrong
             if not wrong:
                 _warn_of_holdout(file)
-                click.echo(f"{file}: ok ({len(config.categories)} categories, {len(config.prompts)} prompt variants)")
+                more = "" if engine else "; --engine local looks at models and rows, too"
+                found = f"{len(config.categories)} categories, {len(config.prompts)} prompt variants"
+                click.echo(f"{file}: ok ({found}){more}")
     if problems:
         raise ConfigError("\n".join(problems))
 

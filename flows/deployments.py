@@ -45,9 +45,9 @@ def in_step(root: Path) -> tuple[Any, list[str]]:
             said.append(f"{config}: no such file; remove its deployment")
             continue
         experiment = load_experiment(files[config], without_fetched=True)
-        is_new = not entry["version"]
         wanted = {"version": experiment.hash, "description": experiment.config.description}
-        said += [f"{config}: {key} was {entry[key]!r}" for key, value in wanted.items() if entry[key] != value and not is_new]
+        if entry["version"]:
+            said += [f"{config}: {key} was {entry[key]!r}" for key, value in wanted.items() if entry[key] != value]
         entry.update(wanted)
     return data, said
 

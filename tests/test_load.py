@@ -72,6 +72,7 @@ def test_every_experiment_in_configs_loads(path):
     [
         ("models:", "model:", "x.yaml:6: model: no such key; did you mean 'models'?"),
         ("name: base", "name: base\n'[key]': 1", "x.yaml:2: [key]: no such key; known: budget, categories, deduplicate, description, evaluate, fine_tune, gate, generate, holdout, judge, label, messages, models, name, promote, prompts, refine, review, source, split"),
+        ("  per_call: 5", "  per_call: 5\n  max_token: 9", "x.yaml:9: generate.max_token: no such key; did you mean 'max_tokens'?"),
         ("  per_call: 5", "  per_cal: 5", "x.yaml:8: generate.per_cal: no such key; did you mean 'per_call'?"),
         ("split: {train: 0.8", "split: {xyz: 1, train: 0.8", "x.yaml:15: split.xyz: no such key; known: by, test, train, validation"),
         ("name: base", "name: No", "x.yaml:1: name: should be text, got False; YAML reads a bare No, off or false as a boolean, so quote it"),

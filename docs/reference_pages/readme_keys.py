@@ -20,6 +20,7 @@ SHOWN = (
     "judge.thresholds",
     "judge.prompt",
     "split.train",
+    "split.validation",
     "prompts",
     "fine_tune.max_epochs",
     "holdout.file",

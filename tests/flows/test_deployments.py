@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.flows import load_flow_from_entrypoint
 
-from flows.deployments import _yaml, in_step
+from flows.deployments import _yaml, in_step, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,6 +78,16 @@ def test_a_new_experiment_gets_its_deployment_and_a_lost_one_is_named(root):
     assert "# a module path" in text
     PrefectYamlModel.model_validate(yaml.safe_load(text))
     assert [one for one in in_step(root)[1] if "shoes" in one] == []
+
+
+def test_a_file_that_is_wrong_is_named_without_a_trace_and_nothing_is_written(root, monkeypatch):
+    file = root / "configs" / "shoes.yaml"
+    file.write_text(file.read_text().replace("judge:\n", "judges:\n", 1))
+    before = (root / "prefect.yaml").read_text()
+    monkeypatch.chdir(root)
+    done = CliRunner().invoke(main)
+    assert done.exit_code == 1 and "shoes.yaml:" in done.output and "judges: no such key" in done.output
+    assert "Traceback" not in done.output and (root / "prefect.yaml").read_text() == before
 
 
 def test_every_parameter_is_described_in_the_form_that_starts_a_run():

@@ -184,6 +184,28 @@ def test_without_a_name_the_newest_run_of_each_config_is_meant(table, session):
     assert pick_runs(session, "local", ["mo", "ol"], "", "") == ["more", "old"]
 
 
+def test_without_a_name_only_runs_with_the_newest_ones_categories_are_meant(table, session):
+    for run_id, labels in {"tickets": CATEGORIES, "bikes": {"Wheel": "", "Brake": ""}, "more": CATEGORIES}.items():
+        table.add(run_id, [True] * 4, config={"x": run_id}, experiment=run_id)
+        upload(session, "CATEGORIES", ["run_id", "category"], [(run_id, label) for label in labels])
+    assert pick_runs(session, "local", [], "", "") == ["tickets", "more"]
+    table.add("newest", [True] * 4, config={"x": 0}, experiment="bikes", tags=["mine"])
+    upload(session, "CATEGORIES", ["run_id", "category"], [("newest", "Brake"), ("newest", "Wheel")])
+    assert pick_runs(session, "local", [], "", "") == ["bikes", "newest"]
+
+
+def test_a_simulated_run_takes_no_real_ones_place(table, session):
+    table.add("real", [True] * 4)
+    table.add("play", [True] * 4, served="simulated:strong")
+    table.add("other", [True] * 4, config={"x": 1}, served="simulated:strong")
+    assert pick_runs(session, "local", [], "", "") == ["real", "other"]
+
+
+def test_runs_of_one_experiment_among_others_are_told_apart():
+    found = changes([{"name": "a", "n": 1, "m": 1}, {"name": "a", "n": 2, "m": 1}, {"name": "b", "n": 1, "m": 2}])
+    assert special_names(["a", "a", "b"], found) == ["a: n=1", "a: n=2", "b"]
+
+
 def test_a_tag_is_looked_up_in_what_is_cast_to_an_array_as_an_account_wants_it(table, session, monkeypatch):
     sent = []
     monkeypatch.setattr(pick, "execute", lambda session, statement: sent.append(statement.text) or [])

@@ -12,6 +12,7 @@ from typing import Any
 from cortex_distill.local.providers import CANCELED, NEVER, Answer, Call, CallError, Heard, Trained, Training, nobody
 from cortex_distill.local.providers.transformers import folder as model_folder
 from cortex_distill.local.providers.transformers.asked import Asked, asked, batches
+from cortex_distill.local.providers.transformers.chat import chat_tokens
 from cortex_distill.local.providers.transformers.finetune import Trainer
 from cortex_distill.local.providers.transformers.quiet import import_quietly
 from cortex_distill.local.providers.transformers.replies import INVALID, checked
