@@ -31,7 +31,8 @@ def compare(
     """Compare runs of one engine; the artifact `comparison` shows them.
 
     Args:
-        runs: Their ids, or the beginnings of these; without any, the newest runs of the experiment or with the tag.
+        runs: Their ids, or the beginnings of these; without any, the newest run of each config of the
+            experiment or with the tag; without these, too, of those with the categories of the newest run.
         experiment: Its name in the file, for its newest runs.
         tag: One of `tags:` in the file, for the newest runs that have it.
         engine: local, a connection name of connections.toml, or block:<name> for a block of Prefect's.

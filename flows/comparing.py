@@ -46,7 +46,8 @@ def ab(files: tuple[Path, ...], engine: str, sweep: tuple[str, ...], overrides: 
 @click.option("--role", type=click.Choice(ROLES), default=ROLES[0], show_default=True, help="whose answers are tested")
 @ENGINE
 def compare(runs: tuple[str, ...], experiment: str, tag: str, role: str, engine: str) -> None:
-    """Compare RUNS (beginnings of their ids); without any, the newest run of each config."""
+    """Compare RUNS (beginnings of their ids); without any, the newest run of each config that has the
+    categories of the newest run."""
     with prefect_started(f"comparing runs on {engine}"):
         from flows.compare import compare as flow  # noqa: PLC0415
 

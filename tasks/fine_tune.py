@@ -166,7 +166,7 @@ def write_rows(run: Run) -> str:
 
 
 def examples_of(run: Run) -> Iterator[tuple[str, str]]:
-    """(request, category) of the file's examples, a category after the other."""
+    """(request, category) of the file's examples, the categories in turn."""
     return ((one["request"], one["category"]) for one in in_turn(run.experiment.examples))
 
 
