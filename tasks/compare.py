@@ -28,6 +28,7 @@ from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.verdicts import verdicts
 from tasks.cautions import cautions
+from tasks.live_links import live
 from tasks.pairs import Answers, count_cells, count_pairs
 from tasks.step import ON_CORTEX, log
 
@@ -68,7 +69,7 @@ def compare_runs(
     tested = _tested(counted, cells, list(dict.fromkeys(label for run in found for label in run.config["categories"])))
     said = cautions(sides, counted, role, evaluation_set)
     comparison = Comparison(title, engine, evaluation_set, role, sides, tested, differ, said)
-    create_markdown_artifact(markdown(comparison), key=key, description=escaped(comparison.headline))
+    create_markdown_artifact(live(markdown(comparison)), key=key, description=escaped(comparison.headline))
     log("%s", comparison.headline)
     return comparison
 

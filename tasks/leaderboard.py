@@ -12,6 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from cortex_distill.leaderboard import description, key, markdown
 from cortex_distill.run import Run
 from cortex_distill.standings import standings
+from tasks.live_links import live
 from tasks.step import ON_CORTEX, log
 
 ROUNDS = 5
@@ -24,7 +25,8 @@ def update_leaderboard(run: Run) -> None:
     for _ in range(ROUNDS):
         before = recorded(run)
         found = standings(run.session, run.engine)
-        create_markdown_artifact(markdown(run.engine, found), key=key(run.engine), description=description(found))
+        page = live(markdown(run.engine, found))
+        create_markdown_artifact(page, key=key(run.engine), description=description(found))
         if recorded(run) == before:
             return
     log("the leaderboard lacks what was recorded while it was written; the run that did so writes it again")

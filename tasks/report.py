@@ -30,6 +30,7 @@ from tasks.fine_tune import TunedStudent
 from tasks.generate import Generated
 from tasks.judge import Judged
 from tasks.leaks import find_leaks
+from tasks.live_links import live
 from tasks.planned import planned_against
 from tasks.prepare import Prepared
 from tasks.quota import quotas_found
@@ -110,7 +111,9 @@ def report_run(run: Run, found: Found) -> Summary:
         quotas=quotas_found(run, found.generated) if isinstance(found.generated, Generated) else None,
         diversity=diversity(run.query, run.id),
     )
-    create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
+    create_markdown_artifact(
+        live(markdown(summary)), key=key(summary.experiment), description=escaped(summary.headline)
+    )
     log("%s", summary.headline)
     return summary
 
