@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 SIMULATED = "simulated"
+SIMULATED_SQL = f"MAX(IFF(STARTSWITH(served_by, '{SIMULATED}'), 1, 0))"  # of a run: 1 if a stand-in answered
 NOTHING_ELSE = "the figures show that the machinery works, and nothing else"
 NOT_CORTEX = "no figure here is Cortex's"
 

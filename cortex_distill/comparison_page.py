@@ -8,7 +8,7 @@ from cortex_distill import leaderboard
 from cortex_distill.charts import Mark, dot_plot
 from cortex_distill.comparison import Change, Comparison, Side
 from cortex_distill.differences import ABSENT
-from cortex_distill.markup import breakable, escaped, fenced, table
+from cortex_distill.markup import breakable, escaped, fenced, run_link, table
 from cortex_distill.prompt_diff import differences
 
 LONGEST_CELL = 60
@@ -54,7 +54,7 @@ def figures(found: Comparison) -> str:
     rows = [
         [
             f"**{run.letter}**",
-            f"{breakable(escaped(run.special))} [{run.run_id[:8]}](../../runs/flow-run/{run.run_id})",
+            f"{breakable(escaped(run.special))} {run_link(run.run_id[:8], run.run_id)}",
             *_of(run, "tuned student", f1=True),
             *_of(run, "base student"),
             *_of(run, "teacher"),

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from cortex_distill.answered import NOT_CORTEX, NOTHING_ELSE
 from cortex_distill.charts import Mark, dot_plot
-from cortex_distill.markup import artifact_key, breakable, escaped, table
+from cortex_distill.markup import artifact_key, breakable, escaped, run_link, table
 from cortex_distill.standings import PLACES, Standing, Standings
 
 DRAWN = 12  # runs in one plot; the table below it has them all
@@ -141,8 +141,7 @@ def run_cells(one: Standing) -> list[str]:
 
 
 def _link(one: Standing) -> str:
-    """Relative, because that leads to the same UI as the page it stands on."""
-    return f"[{one.run_id[:8]}](../../runs/flow-run/{one.run_id}) {one.ended_at:%d\xa0%b\xa0%H:%M}"
+    return f"{run_link(one.run_id[:8], one.run_id)} {one.ended_at:%d\xa0%b\xa0%H:%M}"
 
 
 def _accuracy(one: Standing) -> str:

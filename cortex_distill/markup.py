@@ -7,6 +7,12 @@ from collections.abc import Sequence
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:])")
+_RUN_PAGE = "../../runs/flow-run/"  # relative, because that leads to the same UI as the page it stands on
+RUN_LINK = re.compile(
+    rf"\[(?P<said>[^\]\[]+)\]\({re.escape(_RUN_PAGE)}(?P<run_id>[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\)"
+)
+"""What run_link writes."""
+
 LONGEST_TEXT = 300
 
 
@@ -42,6 +48,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
     """A Markdown table; all columns but the first `left` are aligned right. The cells are Markdown already."""
     lines = [header, [*[":--"] * left, *["--:"] * (len(header) - left)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def run_link(said: str, run_id: str) -> str:
+    """A link from an artifact to the page of a run."""
+    return f"[{said}]({_RUN_PAGE}{run_id})"
 
 
 def artifact_key(*parts: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from cortex_distill import leaderboard
 from cortex_distill.charts import Mark, dot_plot
-from cortex_distill.markup import artifact_key, breakable, escaped, table
+from cortex_distill.markup import artifact_key, breakable, escaped, run_link, table
 from cortex_distill.prompt_diff import prompts_markdown
 from cortex_distill.report_answers import confusions, mistakes
 from cortex_distill.report_diversity import diversity
@@ -58,7 +58,7 @@ def _links(summary: Summary) -> str:
     """Relative, because that leads to the same UI as the page they stand on."""
     return (
         f"[Leaderboard](../key/{leaderboard.key(summary.engine)}) · "
-        f"[this run](../../runs/flow-run/{summary.run_id}) {summary.run_id[:8]}"
+        f"{run_link('this run', summary.run_id)} {summary.run_id[:8]}"
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cortex_distill.funnel import funnel_chart, funnel_words
-from cortex_distill.markup import artifact_key, breakable, escaped, fenced, table
+from cortex_distill.markup import artifact_key, breakable, escaped, fenced, run_link, table
 from cortex_distill.message_summary import NOT_SENT, MessageSummary, Shown
 
 _FLAGS = (
@@ -28,7 +28,7 @@ def markdown(summary: MessageSummary) -> str:
         "\n\n".join(f"⚠️ **{escaped(warning[:1].upper() + warning[1:])}.**" for warning in summary.warnings),
         f"# Messages of {breakable(escaped(summary.experiment))}\n\n**{escaped(summary.headline)}**",
         f"{NOT_SENT}.",
-        f"[This run](../../runs/flow-run/{summary.run_id}) {summary.run_id[:8]}",
+        f"{run_link('This run', summary.run_id)} {summary.run_id[:8]}",
         _tickets(summary),
         _lengths(summary),
         _compared(summary),

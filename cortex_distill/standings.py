@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cortex_distill.answered import SIMULATED_SQL
 from cortex_distill.differences import specials
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
@@ -127,7 +128,7 @@ def _runs_sql() -> str:
             PARTITION BY run_id, evaluation_set, role ORDER BY accuracy DESC, variant) = 1
     ), runs AS (
         SELECT run_id, experiment, config_hash, evaluation_set,
-            CASE WHEN MAX(IFF(STARTSWITH(served_by, 'simulated'), 1, 0)) = 1 THEN 'simulated'
+            CASE WHEN {SIMULATED_SQL} = 1 THEN 'simulated'
                 WHEN MAX(IFF(CONTAINS(served_by, ':'), 1, 0)) = 1 THEN 'local' ELSE 'cortex' END AS kind,
             COALESCE(MAX(IFF(role = 'tuned student', served_by, NULL)),
                 MAX(IFF(role = 'base student', served_by, NULL)), '') AS answered_by,

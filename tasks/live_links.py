@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from uuid import UUID
 
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
+from cortex_distill.markup import RUN_LINK
+
 AT_ONCE = 200  # the most that the server lists in an answer
-LINK = re.compile(
-    r"\[(?P<said>[^\]\[]+)\]\(\.\./\.\./runs/flow-run/(?P<run_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\)"
-)
 
 
 def live(page: str) -> str:
     """The page with links to pages that are there, and the bare words of the others. Asks Prefect's server."""
-    known = _known({UUID(found["run_id"]) for found in LINK.finditer(page)})
-    return LINK.sub(lambda found: found[0] if UUID(found["run_id"]) in known else found["said"], page)
+    known = _known({UUID(found["run_id"]) for found in RUN_LINK.finditer(page)})
+    return RUN_LINK.sub(lambda found: found[0] if UUID(found["run_id"]) in known else found["said"], page)
 
 
 def _known(run_ids: set[UUID]) -> set[UUID]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cortex_distill.answered import SIMULATED_SQL
 from cortex_distill.comparison import MOST
 from cortex_distill.errors import StepError
 from cortex_distill.session import execute
@@ -59,7 +60,7 @@ def _newest(session: Session, engine: str, experiment: str, tag: str) -> list[st
             f"""SELECT run_id FROM (
                 SELECT e.run_id, e.ended_at FROM (
                     SELECT run_id, experiment, config_hash, MAX(created_at) AS ended_at,
-                        MIN(IFF(STARTSWITH(served_by, 'simulated'), 1, 0)) AS is_simulated FROM EXPERIMENTS
+                        {SIMULATED_SQL} AS is_simulated FROM EXPERIMENTS
                     WHERE engine = ? AND role = 'tuned student' AND (? = '' OR experiment = ?)
                         AND (? = '' OR ARRAY_CONTAINS(?::VARIANT, tags::ARRAY))
                     GROUP BY run_id, experiment, config_hash) e
