@@ -146,6 +146,8 @@ def show(run_id: str | None, engine: str, last: int) -> None:
 
 def main() -> None:
     """Run the command line; a failure that a person can mend is a message and exit code 2, without a traceback."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # `… &` in a script, or nohup: Ctrl-C is meant for others,
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # and the connector would listen in a statement
     atexit.register(gc.freeze)  # else Python ends with a search for garbage in all that Prefect loaded: a second of CPU
     try:
         sys.exit(cli(standalone_mode=False))

@@ -120,6 +120,7 @@ def test_ctrl_c_ends_in_one_line_and_keeps_what_was_answered(environment, tmp_pa
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # `&` leaves it ignored
     )
     give_up = time.monotonic() + 120
     while not kept(tmp_path / "engine") and process.poll() is None and time.monotonic() < give_up:
@@ -128,6 +129,26 @@ def test_ctrl_c_ends_in_one_line_and_keeps_what_was_answered(environment, tmp_pa
     said = ended(process)
     assert (said, process.returncode) == (f"{STOPPED}\n", 130)
     assert kept(tmp_path / "engine")
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_command_in_the_background_alone(environment):
+    """One that a script starts with `&`, or that nohup starts, ignores Ctrl-C, during a statement as well."""
+    with subprocess.Popen(
+        ["distill", "plan", CONFIG],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    ) as process:
+        while process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.02)
+        said = process.stdout.read()
+    assert process.returncode == 0, said
 
 
 def test_ctrl_c_is_not_meant_for_prefects_server(monkeypatch, capfd):
