@@ -22,7 +22,7 @@ WRITTEN = [command for page in pages() for block in blocks(page) for command in 
 NO_END = {"make app", "DISTILL_ENGINE=my_connection make app"} | {
     command.text for command in WRITTEN if "prefect worker start" in command.text
 }
-UP = "make up"  # typed first, so that no run has to start a server of its own
+UP = "make up"  # typed first, so that no run has to start a server of its own, and again where it is written again
 LAST = ("make down", ".venv/bin/distill engine stop")  # others need what they stop
 OLLAMA = "docs/guides/ollama.md"  # has models of its own
 LEAVES = {  # what a command leaves behind, as a pattern of files
@@ -48,8 +48,10 @@ def to_type():
         elsewhere = command.page in TRIED_ELSEWHERE and not command.text.startswith(".venv/")
         elsewhere |= command.text.startswith(MEASURES)
         if command.text not in {**NOT_RUN, **DRY} and not elsewhere:
-            texts.setdefault(command.text if command.page != OLLAMA else f"{command.text} there", command)
-    return sorted(texts.values(), key=lambda command: (command.text != UP, command.text in LAST))
+            where = {OLLAMA: " there", "README.md": f" {command.line}" if command.text == UP else ""}
+            texts.setdefault(f"{command.text}{where.get(command.page, '')}", command)
+    first = next(command for command in texts.values() if command.text == UP)
+    return sorted(texts.values(), key=lambda command: (command != first, command.text in LAST))
 
 
 @pytest.fixture(scope="module")
