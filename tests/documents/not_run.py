@@ -41,7 +41,7 @@ LONG = (
     ".venv/bin/distill ab configs/my_prompts.yaml --sweep fine_tune.max_epochs=2,6",
     ".venv/bin/distill compare --experiment my_prompts",
     ".venv/bin/distill run configs/support_tickets.yaml --set budget.max_credits=5",
-    ".venv/bin/distill run configs/support_tickets.yaml --set generate.per_call=5",
+    ".venv/bin/distill run configs/support_tickets.yaml --set generate.per_category=10",
     ".venv/bin/distill messages configs/inbox.yaml --alias support_router",
     ".venv/bin/distill messages configs/inbox.yaml --inbox SUPPORT.PUBLIC.TICKETS",
     ".venv/bin/prefect deployment run ab_test/ab_test -p 'sweep={\"fine_tune.max_epochs\": [2, 6]}'",
