@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 from cortex_distill.bootstrap import Difference
 from cortex_distill.differences import ABSENT, LONGEST_VALUE, USUAL, leaves, usual_of
 from cortex_distill.metrics import Interval, figure
-from cortex_distill.verdicts import Verdict, span
+from cortex_distill.scores import ROLES
+from cortex_distill.verdicts import Verdict, p_text, span
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+IN_A_TABLE = 4  # pairs without a shown difference: from so many on, sentences say less than a table
 MOST = 8  # runs: 28 pairs, which is as much as a reader and a correction after Holm can bear
 NO_SETTINGS = ("name", "description", "refine.after")  # what a run is called, and which one it was made after
+TUNED = ROLES[-1]
 NAMED = 3  # differences that a run's name says in words
 
 
@@ -79,6 +82,21 @@ class Tested(NamedTuple):
         return f"{verdict.text}; macro F1 {value:+.2f} ({span(Interval(low, high))})"
 
 
+REST = ("pair", "n", "difference", "95 %", "test", "p", "F1", "could find")
+ABOUT_REST = "n: rows that both answered; could find: the true difference that would be found 4 times in 5."
+
+
+def rest_cells(one: Tested) -> tuple[str, ...]:
+    """The cells of a pair under REST, for a table of those without a shown difference."""
+    verdict = one.verdict
+    rows = f"{verdict.rows:,}" if verdict.is_paired else "apart"
+    p_value = p_text(verdict.p_value).removeprefix("= ")
+    f1 = f"{one.f1.value:+.2f}" if one.f1 else "–"
+    could = "–" if verdict.smallest is None else f"{verdict.smallest:.2f}"
+    pair, difference = f"{verdict.first} / {verdict.second}", f"{verdict.difference:+.2f}"
+    return pair, rows, difference, span(verdict.interval), verdict.test, p_value, f1, could
+
+
 class Change(NamedTuple):
     """A setting in which the runs differ: its value in each, in their order; ABSENT where it is not set."""
 
@@ -97,6 +115,23 @@ class Comparison(NamedTuple):
     tested: Sequence[Tested]
     changes: Sequence[Change]
     cautions: Sequence[str]
+    artifact: str = ""  # the id of the one that shows it in Prefect
+
+    @property
+    def sentences(self) -> list[Tested]:
+        """Pairs that are said in words: those with a shown difference, and a few others."""
+        rest = self.rest
+        return [one for one in self.tested if one.verdict.is_shown] + (rest if len(rest) < IN_A_TABLE else [])
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The other pairs, under REST: many sentences that say "no difference shown" are not read."""
+        return [rest_cells(one) for one in self.rest] if len(self.rest) >= IN_A_TABLE else []
+
+    @property
+    def rest(self) -> list[Tested]:
+        """Pairs without a shown difference."""
+        return [one for one in self.tested if not one.verdict.is_shown]
 
     @property
     def headline(self) -> str:
@@ -104,7 +139,8 @@ class Comparison(NamedTuple):
         shown = [one.verdict for one in self.tested if one.verdict.is_shown]
         best = max(self.runs, key=lambda run: _value(run.best(self.role)))
         arm = best.best(self.role)
-        highest = f"{best.name} {arm.figure}, n = {arm.n:,} ({self.evaluation_set})" if arm else "nothing was measured"
+        name = best.name if arm is None or self.role == TUNED else f"{best.letter} {arm.variant}"
+        highest = f"{name} {arm.figure}, n = {arm.n:,} ({self.evaluation_set})" if arm else "nothing was measured"
         if not shown:
             pairs = "pair" if len(self.tested) == 1 else f"of {len(self.tested)} pairs"
             return f"no difference shown in any {pairs}; highest: {highest}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cortex_distill import leaderboard
 from cortex_distill.charts import Mark, dot_plot
-from cortex_distill.comparison import Change, Comparison, Side
+from cortex_distill.comparison import ABOUT_REST, REST, Change, Comparison, Side
 from cortex_distill.differences import ABSENT
 from cortex_distill.markup import breakable, escaped, fenced, run_link, table
 from cortex_distill.prompt_diff import differences
@@ -86,14 +86,17 @@ def _of(run: Side, role: str, *, f1: bool = False) -> list[str]:
 
 
 def tests(found: Comparison) -> str:
-    """Every pair; differences that are shown first and in bold."""
-    ordered = sorted(found.tested, key=lambda one: not one.verdict.is_shown)
-    lines = [f"- {'**' * one.verdict.is_shown}{escaped(one.text, 600)}{'**' * one.verdict.is_shown}" for one in ordered]
+    """Every pair; differences that are shown first and in bold, and many that are not in a table."""
+    said = found.sentences
+    lines = [f"- {'**' * one.verdict.is_shown}{escaped(one.text, 600)}{'**' * one.verdict.is_shown}" for one in said]
     about = (
         "Differences with 95 % intervals. Exact tests, p corrected after Holm over all pairs below; macro F1 with a"
         " paired bootstrap."
     )
-    return f"## Which differences are shown ({found.role})\n\n{about}\n\n" + "\n".join(lines) if lines else ""
+    parts = [f"## Which differences are shown ({found.role})", about, "\n".join(lines)] if found.tested else []
+    if rows := [[breakable(escaped(pair)), *map(escaped, cells)] for pair, *cells in found.rows]:
+        parts += [f"No difference shown between these. {ABOUT_REST}", table(list(REST), rows)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def settings(found: Comparison) -> Iterator[str]:

@@ -137,6 +137,7 @@ class MessageSummary(NamedTuple):
     redacted: Sequence[str]
     prompts: dict[str, str]
     model: str
+    artifact: str = ""  # the id of the one that shows it in Prefect
 
     @property
     def calls_made(self) -> int:

@@ -98,6 +98,7 @@ class Summary(NamedTuple):
     refined_on: Sequence[str] = ()  # evaluation sets that showed the pairs of `refine`
     quotas: Quotas | None = None  # categories from asked to kept; None where nobody was asked for tickets
     diversity: Diversity | None = None
+    artifact: str = ""  # the id of the one that shows it in Prefect
 
     @property
     def calls_made(self) -> int:

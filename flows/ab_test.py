@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from cortex_distill.comparison import MOST
+from cortex_distill.comparison import MOST, TUNED
 from cortex_distill.errors import ConfigError, StepError
 from cortex_distill.load import load_experiment
 from cortex_distill.markup import artifact_key
@@ -79,6 +79,7 @@ def ab_test(
     sweep: dict[str, list[Any]] | None = None,
     overrides: dict[str, Any] | None = None,
     without: list[str] | None = None,
+    role: str = TUNED,
 ) -> State[Any]:
     """Run each, then compare those that ended well; the artifact `ab-test-<experiment>` has the verdict.
 
@@ -92,6 +93,7 @@ def ab_test(
         sweep: One key and the values that it takes in turn, such as {"fine_tune.max_epochs": [1, 3, 6]}.
         overrides: Values in the place of the files', such as {"split.train": 0.7}.
         without: Parts that are left out in turn, such as ["judge", "vote"].
+        role: Whose answers are tested: those of `tuned student`, or with their prompts `base student` or `teacher`.
     """
     asked = tries(configs, sweep, overrides, without or ())
     done: list[State[Any]] = []
@@ -107,7 +109,7 @@ def ab_test(
         ids = [str(state.result().run_id) for state in done]
         title = f"A/B test of {', '.join(dict.fromkeys(Path(one.config).stem for one in asked))}"
         key = artifact_key("ab-test", *(Path(config).stem for config in configs))
-        found = compare_runs(session, engine, ids, title=title, key=key)
+        found = compare_runs(session, engine, ids, title=title, key=key, role=role)
     finally:
         session.close()
     if failed:

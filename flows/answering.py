@@ -46,7 +46,7 @@ def messages(
 def show_messages(summary: MessageSummary) -> None:
     """Warnings first, then counts, the comparison, some messages, calls, and where the rest is."""
     from flows.console import console  # noqa: PLC0415
-    from flows.terminal import calls_table  # noqa: PLC0415
+    from flows.terminal import address_of, calls_table  # noqa: PLC0415
 
     for warning in summary.warnings:
         console.print(Text(f"! {warning}", style="yellow"))
@@ -64,6 +64,8 @@ def show_messages(summary: MessageSummary) -> None:
     console.print(calls_table(summary.calls, summary.calls_made))
     console.print(Text(summary.headline, style="bold"))
     console.print(f"\nrun {summary.run_id}: SELECT * FROM MESSAGES WHERE run_id = '{summary.run_id}'", highlight=False)
+    if address := address_of(summary.artifact):
+        console.print(f"  {address}  the report", highlight=False, soft_wrap=True)
 
 
 def _counts(summary: MessageSummary) -> Table:

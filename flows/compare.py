@@ -9,8 +9,9 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from cortex_distill.comparison import TUNED
 from cortex_distill.session import open_session
-from tasks.compare import TUNED, compare_runs
+from tasks.compare import compare_runs
 from tasks.pick import pick_runs
 
 KEY = "comparison"

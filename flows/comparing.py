@@ -11,6 +11,9 @@ from cortex_distill.errors import ConfigError
 from flows.starting import ENGINE, parsed, prefect_started, quiet_prefect
 
 ROLES = ["tuned student", "base student", "teacher"]  # as in scores.py, whose import --help need not wait for
+ROLE = click.option(
+    "--role", type=click.Choice(ROLES), default=ROLES[0], show_default=True, help="whose answers are tested"
+)
 
 
 @click.command()
@@ -23,7 +26,15 @@ ROLES = ["tuned student", "base student", "teacher"]  # as in scores.py, whose i
 @click.option(
     "--without", default="", metavar="PART,PART", help="ablation: one run more without each of judge, vote, vary, …"
 )
-def ab(files: tuple[Path, ...], engine: str, sweep: tuple[str, ...], overrides: tuple[str, ...], without: str) -> None:
+@ROLE
+def ab(
+    files: tuple[Path, ...],
+    engine: str,
+    sweep: tuple[str, ...],
+    overrides: tuple[str, ...],
+    without: str,
+    role: str,
+) -> None:
     """A/B test: run FILES, or one file over the values of a key or without some of its parts, and say which
     differences are shown."""
     swept, values = swept_values(sweep), parsed(overrides)
@@ -33,7 +44,7 @@ def ab(files: tuple[Path, ...], engine: str, sweep: tuple[str, ...], overrides: 
 
     runs = tries([str(file) for file in files], swept, values, parts)
     with prefect_started(f"{len(runs)} runs on {engine}, one after the other"):
-        found: Any = ab_test([str(file) for file in files], engine, swept or None, values or None, parts or None)
+        found: Any = ab_test([str(file) for file in files], engine, swept or None, values or None, parts or None, role)
     from flows.comparison_table import show_comparison  # noqa: PLC0415
 
     show_comparison(found)
@@ -43,7 +54,7 @@ def ab(files: tuple[Path, ...], engine: str, sweep: tuple[str, ...], overrides: 
 @click.argument("runs", nargs=-1)
 @click.option("--experiment", default="", help="the newest run of each config of this experiment")
 @click.option("--tag", default="", help="the newest run of each config among the runs with this tag")
-@click.option("--role", type=click.Choice(ROLES), default=ROLES[0], show_default=True, help="whose answers are tested")
+@ROLE
 @ENGINE
 def compare(runs: tuple[str, ...], experiment: str, tag: str, role: str, engine: str) -> None:
     """Compare RUNS (beginnings of their ids); without any, the newest run of each config that has the

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cortex_distill.comparison import Change, Comparison, Side
+from cortex_distill.comparison import ABOUT_REST, REST, Change, Comparison, Side
 from cortex_distill.differences import ABSENT
-from flows.terminal import console, plain
+from flows.terminal import address_of, console, plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,9 +28,14 @@ def show_comparison(found: Comparison) -> None:
     for line in _settings(found):
         console.print(line)
     console.print("\n[bold]Which differences are shown[/bold] (Holm over all pairs)", highlight=False)
-    for one in sorted(found.tested, key=lambda one: not one.verdict.is_shown):
+    for one in found.sentences:
         console.print(Text(f"  {one.text}", style="bold" if one.verdict.is_shown else ""))
+    if found.rows:
+        console.print()
+        console.print(_rest(found))
     console.print(Text(f"\n{found.headline}", style="bold"))
+    if address := address_of(found.artifact):
+        console.print(f"with a picture: {address}", highlight=False, soft_wrap=True)
 
 
 def _figures(found: Comparison) -> Table:
@@ -49,6 +54,16 @@ def _cells(run: Side) -> Iterator[str]:
     yield from (f"{tuned.n:,}", tuned.figure, f"{tuned.macro_f1:.2f}") if tuned else ("–", "–", "–")
     yield from (f"{arm.value:.2f} {arm.variant}" if arm else "–" for arm in (base, teacher))
     yield f"{run.trained_rows:,} rows"
+
+
+def _rest(found: Comparison) -> Table:
+    """Pairs without a shown difference, when they are many."""
+    columns = [(name, "" if name in {"pair", "test"} else "right") for name in REST]
+    table = plain(f"No difference shown between these {len(found.rows)}", columns, spare=["test", "F1", "could find"])
+    for row in found.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    table.caption, table.caption_justify = ABOUT_REST, "left"
+    return table
 
 
 def _settings(found: Comparison) -> Iterator[Text]:

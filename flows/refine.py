@@ -131,12 +131,17 @@ def _nothing(old: PickedRun, weak: WeakSpots) -> str:
 
 
 def file_of(experiment: str) -> Path:
-    """The file in configs/ with that name. Raises ConfigError unless there is exactly one."""
+    """The file in configs/ that says that name; of several, as where somebody copied one, the one that is called so.
+
+    Raises ConfigError if there is none.
+    """
     found = [path for path in sorted(CONFIGS.glob("*.yaml")) if _name_in(path) == experiment]
-    if len(found) != 1:
-        how = f"{len(found)} files" if found else "no file"
-        raise ConfigError(f"{how} in {CONFIGS}/ has the name '{experiment}'; say which one by --file")
-    return found[0]
+    called = [path for path in found if path.stem == experiment] or found
+    if len(called) == 1:
+        return called[0]
+    several = ", ".join(path.name for path in called)
+    what = f"{several} in {CONFIGS}/ have" if several else f"no file in {CONFIGS}/ has"
+    raise ConfigError(f"{what} the name '{experiment}'; say which file by --file")
 
 
 def _name_in(path: Path) -> str:

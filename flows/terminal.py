@@ -67,7 +67,7 @@ def show_summary(summary: Summary) -> None:
     if summary.planned:
         console.print(_planned(summary))
     console.print(f"\nrun {summary.run_id}", highlight=False)
-    for what, meaning in _next():
+    for what, meaning in _next(summary):
         console.print(f"  {what:<33}  {meaning}", highlight=False, soft_wrap=True)
 
 
@@ -79,15 +79,21 @@ def show_gate(bars: Sequence[Gate], summary: Summary) -> bool:
     return not any(one.missing for one in checked)
 
 
-def _next() -> Iterator[tuple[str, str]]:
+def _next(summary: Summary) -> Iterator[tuple[str, str]]:
     """Where to look: a command or an address, and what is there."""
-    from prefect.settings import get_current_settings  # noqa: PLC0415  loaded by the flow, and slow without one
-
     yield f"{typed('distill')} show", "every run in EXPERIMENTS"
-    if url := get_current_settings().api.url:
-        yield f"{url.removesuffix('/api')}/v2/artifacts", "the report"
+    if address := address_of(summary.artifact):
+        yield address, "the report"
     else:
         yield "make up", "then http://127.0.0.1:4200/v2/artifacts: the reports of runs from then on"
+
+
+def address_of(artifact: str) -> str:
+    """Where the UI shows an artifact; an empty text without a server that outlives the command."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415  loaded by the flow, and slow without one
+
+    url = get_current_settings().api.url
+    return f"{url.removesuffix('/api')}/v2/artifacts/artifact/{artifact}" if url and artifact else ""
 
 
 def _results(summary: Summary) -> Table:

@@ -17,13 +17,13 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from cortex_distill.bootstrap import Cells, f1_difference
-from cortex_distill.comparison import LETTERS, Accuracy, Comparison, Side, Tested, changes, special_names
+from cortex_distill.comparison import LETTERS, TUNED, Accuracy, Comparison, Side, Tested, changes, special_names
 from cortex_distill.comparison_page import markdown
 from cortex_distill.errors import StepError
 from cortex_distill.markup import escaped
 from cortex_distill.metrics import Interval
 from cortex_distill.pair_tests import Apart, Pair, likeness
-from cortex_distill.scores import ROLES, SETS
+from cortex_distill.scores import SETS
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.verdicts import verdicts
@@ -34,8 +34,6 @@ from tasks.step import ON_CORTEX, log
 
 if TYPE_CHECKING:
     from cortex_distill.session import Session
-
-TUNED = ROLES[-1]
 
 
 class Recorded(NamedTuple):
@@ -69,9 +67,9 @@ def compare_runs(
     tested = _tested(counted, cells, list(dict.fromkeys(label for run in found for label in run.config["categories"])))
     said = cautions(sides, counted, role, evaluation_set)
     comparison = Comparison(title, engine, evaluation_set, role, sides, tested, differ, said)
-    create_markdown_artifact(live(markdown(comparison)), key=key, description=escaped(comparison.headline))
+    page: Any = create_markdown_artifact(live(markdown(comparison)), key=key, description=escaped(comparison.headline))
     log("%s", comparison.headline)
-    return comparison
+    return comparison._replace(artifact=str(page))
 
 
 def _shared_set(found: Sequence[Recorded], role: str) -> str:

@@ -7,7 +7,7 @@ Out:  a Markdown artifact `report-<experiment>`, and the Summary that the comman
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -111,11 +111,11 @@ def report_run(run: Run, found: Found) -> Summary:
         quotas=quotas_found(run, found.generated) if isinstance(found.generated, Generated) else None,
         diversity=diversity(run.query, run.id),
     )
-    create_markdown_artifact(
+    page: Any = create_markdown_artifact(
         live(markdown(summary)), key=key(summary.experiment), description=escaped(summary.headline)
     )
     log("%s", summary.headline)
-    return summary
+    return summary._replace(artifact=str(page))
 
 
 def funnel(

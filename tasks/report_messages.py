@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -74,9 +74,11 @@ def report_messages(run: Run, found: Answered) -> MessageSummary:
         prompts=dict(config.prompts),
         model=config.model,
     )
-    create_markdown_artifact(markdown(summary), key=key(summary.experiment), description=escaped(summary.headline))
+    page: Any = create_markdown_artifact(
+        markdown(summary), key=key(summary.experiment), description=escaped(summary.headline)
+    )
     log("%s", summary.headline)
-    return summary
+    return summary._replace(artifact=str(page))
 
 
 def judged(duels: Sequence[Duel]) -> list[Judged]:

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from cortex_distill.plan import Difference, Part, Plan, Training, lines
 from cortex_distill.plan_sql import NOTHING, Counted
@@ -99,6 +100,15 @@ def test_report_and_terminal_show_what_was_planned():
     with console.capture() as shown:
         show_summary(found)
     assert "Planned against actual" in shown.get() and "1,234" in shown.get()
+
+
+@pytest.mark.parametrize(
+    ("url", "where"), [("http://a:1/api", "http://a:1/v2/artifacts/artifact/77"), (None, "make up")]
+)
+def test_a_run_ends_with_the_address_of_its_report_or_how_to_get_one(url, where):
+    with temporary_settings({PREFECT_API_URL: url}), console.capture() as shown:
+        show_summary(summary(artifact="77"))
+    assert where in shown.get()
 
 
 def test_two_fine_tuned_models_of_one_run_are_added_up():

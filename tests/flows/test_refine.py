@@ -165,10 +165,15 @@ def test_the_file_is_found_by_the_name_in_it(tmp_path, monkeypatch, write):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "broken.yaml").write_text(": :")
-    with pytest.raises(ConfigError, match="no file in configs/ has the name 'shoes'; say which one by --file"):
+    with pytest.raises(ConfigError, match="no file in configs/ has the name 'shoes'; say which file by --file"):
         file_of("shoes")
     write().rename(tmp_path / "configs" / "other.yaml")
     assert file_of("shoes") == Path("configs/other.yaml")
+    (tmp_path / "configs" / "copy.yaml").write_text(Path("configs/other.yaml").read_text())
+    with pytest.raises(ConfigError, match=r"copy\.yaml, other\.yaml in configs/ have the name 'shoes'"):
+        file_of("shoes")
+    (tmp_path / "configs" / "other.yaml").rename(tmp_path / "configs" / "shoes.yaml")
+    assert file_of("shoes") == Path("configs/shoes.yaml")  # the others are copies, such as one for CI
 
 
 def test_a_refined_run_is_called_by_what_it_was_refined_on():

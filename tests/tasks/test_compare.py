@@ -15,6 +15,8 @@ from cortex_distill.sql import Sql
 from cortex_distill.tables import TABLES, create_sql
 from cortex_distill.upload import upload
 from cortex_distill.verdicts import verdicts
+from flows.comparison_table import show_comparison
+from flows.terminal import console
 from tasks import compare, pick
 from tasks.compare import compare_runs
 from tasks.pick import pick_runs
@@ -34,13 +36,26 @@ class Table:
         for table in TABLES:
             execute(session, Sql(create_sql(table)))
 
-    def add(self, run_id, right, *, config=None, rows="holdout", keys=None, experiment="shoes", tags=(), served="m"):
+    def add(
+        self,
+        run_id,
+        right,
+        *,
+        config=None,
+        rows="holdout",
+        keys=None,
+        experiment="shoes",
+        tags=(),
+        served="m",
+        role="tuned student",
+        variant="tuned",
+    ):
         """A run whose tuned student got `right` (booleans) right, row by row."""
         self.runs += 1
         label = list(CATEGORIES)
         keys = keys or [f"request {n}" for n in range(len(right))]
         said = [
-            (run_id, "tuned student", "tuned", rows, f"{n:06d}", label[n % 2], key, bool(ok), label[(n + (not ok)) % 2])
+            (run_id, role, variant, rows, f"{n:06d}", label[n % 2], key, bool(ok), label[(n + (not ok)) % 2])
             for n, (key, ok) in enumerate(zip(keys, right, strict=True))
         ]
         columns = [
@@ -57,7 +72,7 @@ class Table:
         upload(self.session, "PREDICTIONS", columns, said)
         known = {"name": experiment, "categories": CATEGORIES, "prompts": {"a": "one two three"}, **(config or {})}
         n, correct = len(right), int(sum(right))
-        row = (run_id, experiment, json.dumps(known), "tuned student", "m", served, "local", "tuned", rows, n, correct,
+        row = (run_id, experiment, json.dumps(known), role, "m", served, "local", variant, rows, n, correct,
                correct / n, 0.1, 0.9, correct / n, START + timedelta(hours=self.runs), str(hash(json.dumps(known))),
                json.dumps(list(tags)))  # fmt: skip
         execute(
@@ -140,6 +155,29 @@ def test_p_values_are_corrected_over_all_pairs(table, weigh):
     assert len(found.tested) == 6
     lone = weigh("a1", "d4")[0].tested[0].verdict.p_value
     assert found.tested[2].verdict.p_value >= lone
+
+
+def test_pairs_without_a_shown_difference_are_a_table_once_they_are_many(table, weigh):
+    for name, right in (("a1", 60), ("b2", 60), ("c3", 60), ("d4", 10)):
+        table.add(name, [True] * right + [False] * (80 - right))
+    found, page = weigh("a1", "b2", "c3")
+    assert (len(found.sentences), found.rows) == (3, [])
+    assert "no difference shown between A" in page
+    table.add("e5", [True] * 61 + [False] * 19)
+    found, page = weigh("a1", "b2", "c3", "d4", "e5")
+    assert len(found.sentences) + len(found.rows) == 10
+    assert all(one.verdict.is_shown for one in found.sentences) and len(found.rows) == 6
+    assert found.rows[0][1:3] == ("80", "+0.00")
+    assert "no difference shown between A" not in page and "| pair | n | difference |" in page
+    with console.capture() as shown:
+        show_comparison(found)
+    assert "No difference shown between these 6" in shown.get() and shown.get().count(" is better than ") == 4
+
+
+def test_a_headline_names_the_prompt_where_prompts_are_tested(table, weigh):
+    table.add("a1", [True] * 6, role="teacher", variant="short")
+    table.add("b2", [True] * 5 + [False], role="teacher", variant="short")
+    assert "highest: A short 1.00" in weigh("a1", "b2", role="teacher")[0].headline
 
 
 def test_simulated_answers_are_named_first_and_by_run(table, weigh):
