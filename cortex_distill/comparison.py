@@ -141,6 +141,8 @@ class Comparison(NamedTuple):
         arm = best.best(self.role)
         name = best.name if arm is None or self.role == TUNED else f"{best.letter} {arm.variant}"
         highest = f"{name} {arm.figure}, n = {arm.n:,} ({self.evaluation_set})" if arm else "nothing was measured"
+        if not self.tested:
+            return f"every run asked the {self.role} the same, so nothing is tested; highest: {highest}"
         if not shown:
             pairs = "pair" if len(self.tested) == 1 else f"of {len(self.tested)} pairs"
             return f"no difference shown in any {pairs}; highest: {highest}"

@@ -27,6 +27,7 @@ from cortex_distill.scores import SETS
 from cortex_distill.session import execute
 from cortex_distill.sql import Sql
 from cortex_distill.verdicts import verdicts
+from tasks.asked_once import each_once
 from tasks.cautions import cautions
 from tasks.live_links import live
 from tasks.pairs import Answers, count_cells, count_pairs
@@ -60,10 +61,11 @@ def compare_runs(
         Side(letter, *run[:3], run.config, run.arms[evaluation_set], run.trained_rows, special)
         for letter, run, special in zip(LETTERS, found, names, strict=False)
     ]
-    arms = [_answers(side, arm) for side in sides for arm in side.arms if arm.role == role]
-    wanted = list(combinations(arms, 2))  # of two runs or of one
+    wanted = list(combinations(_arms(sides, role), 2))  # of two runs or of one
     counted = count_pairs(partial(execute, session), wanted, evaluation_set)
     cells = count_cells(partial(execute, session), wanted, evaluation_set)
+    if role != TUNED:
+        counted, cells = each_once(sides, wanted, counted, cells)
     tested = _tested(counted, cells, list(dict.fromkeys(label for run in found for label in run.config["categories"])))
     said = cautions(sides, counted, role, evaluation_set)
     comparison = Comparison(title, engine, evaluation_set, role, sides, tested, differ, said)
@@ -83,9 +85,16 @@ def _shared_set(found: Sequence[Recorded], role: str) -> str:
     raise StepError(f"these runs cannot be compared: {what}; leave some out, or wait until they are done")
 
 
-def _answers(side: Side, arm: Accuracy) -> Answers:
-    name = side.name if arm.role == TUNED else f"{side.letter} {arm.variant}"
-    return Answers(name, side.run_id, arm.role, arm.variant, arm.correct, arm.n, arm.design_effect)
+def _arms(sides: Sequence[Side], role: str) -> list[Answers]:
+    return [
+        Answers(
+            side.name if role == TUNED else f"{side.letter} {arm.variant}",
+            *(side.run_id, role, arm.variant, arm.correct, arm.n, arm.design_effect),
+        )
+        for side in sides
+        for arm in side.arms
+        if arm.role == role
+    ]
 
 
 def _tested(counted: Sequence[Pair | Apart], cells: Sequence[Cells], categories: Sequence[str]) -> list[Tested]:

@@ -174,6 +174,35 @@ def test_pairs_without_a_shown_difference_are_a_table_once_they_are_many(table, 
     assert "No difference shown between these 6" in shown.get() and shown.get().count(" is better than ") == 4
 
 
+def test_what_two_runs_asked_alike_is_tested_once(table, weigh):
+    """It is one set of answers; as pairs of their own they would make the correction stricter for the others."""
+    prompts = {"prompts": {"short": "one", "long": "one two"}}
+    for run, epochs in (("a1", 3), ("b2", 6)):
+        config = {**prompts, "fine_tune": {"max_epochs": epochs}}
+        table.add(run, [True] * 60 + [False] * 20, role="teacher", variant="short", config=config)
+        table.add(run, [True] * 70 + [False] * 10, role="teacher", variant="long", config=config)
+    found, _ = weigh("a1", "b2", role="teacher")
+    assert [(one.verdict.first, one.verdict.second) for one in found.tested] == [("A, B long", "A, B short")]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"config": {"prompts": {"short": "two"}}}, {"served": "n"}, {"right": [True] * 5 + [False]}],
+    ids=["another prompt", "another model", "other answers"],
+)
+def test_what_two_runs_did_not_ask_alike_is_tested(table, weigh, other):
+    usual = {"right": [False] + [True] * 5, "config": {"prompts": {"short": "one"}}}
+    for run, more in (("a1", {}), ("b2", other)):
+        table.add(run, role="teacher", variant="short", **{**usual, **more})
+    assert len(weigh("a1", "b2", role="teacher")[0].tested) == 1
+
+
+def test_runs_that_asked_all_alike_say_so(table, weigh):
+    for run in ("a1", "b2"):
+        table.add(run, [True] * 6, role="teacher", variant="short")
+    assert weigh("a1", "b2", role="teacher")[0].headline.startswith("every run asked the teacher the same")
+
+
 def test_a_headline_names_the_prompt_where_prompts_are_tested(table, weigh):
     table.add("a1", [True] * 6, role="teacher", variant="short")
     table.add("b2", [True] * 5 + [False], role="teacher", variant="short")
