@@ -82,8 +82,7 @@ class Tested(NamedTuple):
         return f"{verdict.text}; macro F1 {value:+.2f} ({span(Interval(low, high))})"
 
 
-REST = ("pair", "n", "difference", "95 %", "test", "p", "F1", "could find")
-ABOUT_REST = "n: rows that both answered; could find: the true difference that would be found 4 times in 5."
+REST = ("pair", "n", "difference", "95 %", "p", "F1", "could find")
 
 
 def rest_cells(one: Tested) -> tuple[str, ...]:
@@ -94,7 +93,7 @@ def rest_cells(one: Tested) -> tuple[str, ...]:
     f1 = f"{one.f1.value:+.2f}" if one.f1 else "–"
     could = "–" if verdict.smallest is None else f"{verdict.smallest:.2f}"
     pair, difference = f"{verdict.first} / {verdict.second}", f"{verdict.difference:+.2f}"
-    return pair, rows, difference, span(verdict.interval), verdict.test, p_value, f1, could
+    return pair, rows, difference, span(verdict.interval), p_value, f1, could
 
 
 class Change(NamedTuple):
@@ -127,6 +126,12 @@ class Comparison(NamedTuple):
     def rows(self) -> list[tuple[str, ...]]:
         """The other pairs, under REST: many sentences that say "no difference shown" are not read."""
         return [rest_cells(one) for one in self.rest] if len(self.rest) >= IN_A_TABLE else []
+
+    @property
+    def about_rows(self) -> str:
+        """How these were tested, and what the heads mean."""
+        tests = " and ".join(dict.fromkeys(one.verdict.test for one in self.rest))
+        return f"{tests}; n: rows that both answered; could find: the true difference that would be found 4 times in 5"
 
     @property
     def rest(self) -> list[Tested]:

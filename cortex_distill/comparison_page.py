@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cortex_distill import leaderboard
 from cortex_distill.charts import Mark, dot_plot
-from cortex_distill.comparison import ABOUT_REST, REST, Change, Comparison, Side
+from cortex_distill.comparison import REST, Change, Comparison, Side
 from cortex_distill.differences import ABSENT
 from cortex_distill.markup import breakable, escaped, fenced, run_link, table
 from cortex_distill.prompt_diff import differences
@@ -95,7 +95,7 @@ def tests(found: Comparison) -> str:
     )
     parts = [f"## Which differences are shown ({found.role})", about, "\n".join(lines)] if found.tested else []
     if rows := [[breakable(escaped(pair)), *map(escaped, cells)] for pair, *cells in found.rows]:
-        parts += [f"No difference shown between these. {ABOUT_REST}", table(list(REST), rows)]
+        parts += [f"No difference shown between these ({found.about_rows}):", table(list(REST), rows)]
     return "\n\n".join(part for part in parts if part)
 
 

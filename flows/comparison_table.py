@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cortex_distill.comparison import ABOUT_REST, REST, Change, Comparison, Side
+from cortex_distill.comparison import REST, Change, Comparison, Side
 from cortex_distill.differences import ABSENT
 from flows.terminal import address_of, console, plain
 
@@ -58,11 +58,11 @@ def _cells(run: Side) -> Iterator[str]:
 
 def _rest(found: Comparison) -> Table:
     """Pairs without a shown difference, when they are many."""
-    columns = [(name, "" if name in {"pair", "test"} else "right") for name in REST]
-    table = plain(f"No difference shown between these {len(found.rows)}", columns, spare=["test", "F1", "could find"])
+    columns = [(name, "" if name == "pair" else "right") for name in REST]
+    table = plain(f"No difference shown between these {len(found.rows)}", columns, spare=["F1", "could find"])
     for row in found.rows:
         table.add_row(*(Text(cell) for cell in row))
-    table.caption, table.caption_justify = ABOUT_REST, "left"
+    table.caption, table.caption_justify = found.about_rows, "left"
     return table
 
 
