@@ -59,8 +59,11 @@ class Standing(NamedTuple):
 
     @property
     def kept(self) -> float | None:
-        """Share of the teacher's accuracy that the tuned student has; None if the teacher got nothing right."""
-        return self.tuned.value / self.teacher.value if self.tuned and self.teacher and self.teacher.value else None
+        """Share of the teacher's accuracy that the tuned student has; None if the teacher did no better than the base
+        student, as where one small model plays both: there is nothing to keep then, and 259 % of it says nothing."""
+        if not self.tuned or not self.teacher or self.teacher.value <= (self.base.value if self.base else 0):
+            return None
+        return self.tuned.value / self.teacher.value
 
 
 class Standings(NamedTuple):

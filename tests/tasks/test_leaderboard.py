@@ -131,6 +131,13 @@ def test_gain_and_share_are_against_the_best_variants(session, record):
     assert one.kept == pytest.approx(0.8)
 
 
+def test_nobody_keeps_a_share_of_a_teacher_that_is_no_better_than_the_base_student(session, record):
+    record("a", 0.72, base=0.3, teacher=0.3)
+    found = standings(session, "local")
+    assert found.ranked[0].kept is None
+    assert "240%" not in markdown("local", found)
+
+
 def test_a_run_that_has_no_tuned_student_yet_is_listed_but_not_ranked(session, record):
     record("a")
     execute(session, Sql("DELETE FROM EXPERIMENTS WHERE role = 'tuned student'"))
