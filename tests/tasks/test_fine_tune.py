@@ -7,7 +7,7 @@ import pytest
 from cortex_distill.errors import StepError
 from cortex_distill.session import execute
 from cortex_distill.upload import upload
-from tasks import fine_tune
+from tasks import fine_tune, step
 from tasks.fine_tune import start_fine_tuning, wait_for_fine_tuning
 from tasks.prepare import prepare_tables
 
@@ -130,3 +130,15 @@ def test_no_bind_grows_with_the_examples_and_rows_are_made_once(make_run, tmp_pa
     assert max(len(str(bind)) for one in sent for bind in one.binds) < 1_100_000
     assert sum("FROM TICKETS" in one.text for one in sent) == 1
     assert run.count("SELECT COUNT(*) FROM TRAINING_ROWS") == 2004
+
+
+def test_a_job_is_shown_as_whole_only_when_it_has_ended(make_run, monkeypatch):
+    run = with_tickets(make_run())
+    started = start_fine_tuning.fn(run)
+    states = [{"status": "IN_PROGRESS", "progress": 1.0}, {"status": "ERROR", "progress": 1.0}]
+    heard = []
+    monkeypatch.setattr(fine_tune, "_describe", lambda run, job_id: states.pop(0))
+    monkeypatch.setattr(step, "listeners", [lambda title, now: heard.append(now.done)])
+    with pytest.raises(StepError):
+        wait_for_fine_tuning.fn(run, started)
+    assert heard == [99, 99]
