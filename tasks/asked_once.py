@@ -25,10 +25,8 @@ def each_once(
     runs = {side.run_id: side for side in sides}
     repeats: dict[Answers, Answers] = {}
     for (first, second), cell in zip(wanted, cells, strict=True):
-        alike = _asked(runs[first.run_id], first) == _asked(runs[second.run_id], second) and _is_same(
-            first, second, cell
-        )
-        if alike and first not in repeats:
+        is_asked_alike = _asked(runs[first.run_id], first) == _asked(runs[second.run_id], second)
+        if is_asked_alike and _is_same(first, second, cell) and first not in repeats:
             repeats.setdefault(second, first)
     of: dict[Answers, list[str]] = {}
     for arm in dict.fromkeys(arm for pair in wanted for arm in pair):

@@ -85,9 +85,8 @@ def wait_for_fine_tuning(run: Run, started: FineTune) -> TunedStudent:
         while True:
             job = _describe(run, started.job_id)
             status = str(job.get("status", "")).upper()
-            done = (
-                100 if status == "SUCCESS" else min(99, int(100 * float(job.get("progress") or 0)))
-            )  # what is whole is over
+            done = int(100 * float(job.get("progress") or 0))
+            done = 100 if status == "SUCCESS" else min(done, 99)  # a whole bar would say that it is over
             report(Progress("fine-tune", run.config.models.student, 100, done, 0, time.monotonic() - began))
             if status == "SUCCESS" or status in LOST:
                 break
