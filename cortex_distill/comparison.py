@@ -87,11 +87,11 @@ REST = ("pair", "n", "difference", "95 %", "p", "F1", "could find")
 
 def rest_cells(one: Tested) -> tuple[str, ...]:
     """The cells of a pair under REST, for a table of those without a shown difference."""
-    verdict = one.verdict
+    verdict, smallest = one.verdict, one.verdict.smallest  # which is worked out whenever it is asked for
     rows = f"{verdict.rows:,}" if verdict.is_paired else "apart"
     p_value = p_text(verdict.p_value).removeprefix("= ")
     f1 = f"{one.f1.value:+.2f}" if one.f1 else "–"
-    could = "–" if verdict.smallest is None else f"{verdict.smallest:.2f}"
+    could = "–" if smallest is None else f"{smallest:.2f}"
     pair, difference = f"{verdict.first} / {verdict.second}", f"{verdict.difference:+.2f}"
     return pair, rows, difference, span(verdict.interval), p_value, f1, could
 

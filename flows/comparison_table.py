@@ -30,9 +30,9 @@ def show_comparison(found: Comparison) -> None:
     console.print("\n[bold]Which differences are shown[/bold] (Holm over all pairs)", highlight=False)
     for one in found.sentences:
         console.print(Text(f"  {one.text}", style="bold" if one.verdict.is_shown else ""))
-    if found.rows:
+    if rows := found.rows:
         console.print()
-        console.print(_rest(found))
+        console.print(_rest(rows, found.about_rows))
     console.print(Text(f"\n{found.headline}", style="bold"))
     if address := address_of(found.artifact):
         console.print(f"with a picture: {address}", highlight=False, soft_wrap=True)
@@ -56,13 +56,13 @@ def _cells(run: Side) -> Iterator[str]:
     yield f"{run.trained_rows:,} rows"
 
 
-def _rest(found: Comparison) -> Table:
+def _rest(rows: list[tuple[str, ...]], about: str) -> Table:
     """Pairs without a shown difference, when they are many."""
     columns = [(name, "" if name == "pair" else "right") for name in REST]
-    table = plain(f"No difference shown between these {len(found.rows)}", columns, spare=["F1", "could find"])
-    for row in found.rows:
+    table = plain(f"No difference shown between these {len(rows)}", columns, spare=["F1", "could find"])
+    for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    table.caption, table.caption_justify = found.about_rows, "left"
+    table.caption, table.caption_justify = about, "left"
     return table
 
 

@@ -133,7 +133,7 @@ def _nothing(old: PickedRun, weak: WeakSpots) -> str:
 def file_of(experiment: str) -> Path:
     """The file in configs/ that says that name; of several, as where somebody copied one, the one that is called so.
 
-    Raises ConfigError if there is none.
+    Raises ConfigError if there is none, or if none of several is called so.
     """
     found = [path for path in sorted(CONFIGS.glob("*.yaml")) if _name_in(path) == experiment]
     called = [path for path in found if path.stem == experiment] or found

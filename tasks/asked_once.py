@@ -27,7 +27,7 @@ def each_once(
     for (first, second), cell in zip(wanted, cells, strict=True):
         is_asked_alike = _asked(runs[first.run_id], first) == _asked(runs[second.run_id], second)
         if is_asked_alike and _is_same(first, second, cell) and first not in repeats:
-            repeats.setdefault(second, first)
+            repeats[second] = first
     of: dict[Answers, list[str]] = {}
     for arm in dict.fromkeys(arm for pair in wanted for arm in pair):
         of.setdefault(repeats.get(arm, arm), []).append(runs[arm.run_id].letter)
